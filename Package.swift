@@ -1,0 +1,141 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is held to the same rules; CI adds `-warnings-as-errors`.
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "hongbao",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "hongbao", targets: ["hongbao"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: [.defaults, "YAML"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // What everything else is named with: identifiers and instants.
+        .target(name: "Basics", swiftSettings: swiftSettings),
+        // The draw and its ledger. Pure.
+        .target(
+            name: "Lottery",
+            dependencies: ["Basics", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: swiftSettings),
+        // The virtual waiting room. Pure.
+        .target(
+            name: "TrafficGate",
+            dependencies: ["Basics"],
+            swiftSettings: swiftSettings),
+        // Commands to outcomes: batches, facts, changes, and what a store must do.
+        .target(
+            name: "Activities",
+            dependencies: [
+                "Basics", "Lottery", "TrafficGate",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings),
+        // Activity files (YAML) in; winners' lists out.
+        .target(
+            name: "ActivityFiles",
+            dependencies: ["Basics", "Lottery", .product(name: "Yams", package: "Yams")],
+            swiftSettings: swiftSettings),
+        // Catalogue, parser, suggestions, wording.
+        .target(
+            name: "ChatCommands",
+            dependencies: [
+                "Basics", "Lottery", "TrafficGate", "Activities", "Resources",
+                .product(name: "Mustache", package: "swift-mustache"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: swiftSettings),
+        // One folder per platform: verify, decode, encode.
+        .target(
+            name: "ChatPlatforms",
+            dependencies: ["Basics", "Activities", "ChatCommands"],
+            swiftSettings: swiftSettings),
+        // Schema, migrations, facts and changes on SQLite.
+        .target(
+            name: "SQLiteStore",
+            dependencies: [
+                "Basics", "Lottery", "TrafficGate", "Activities",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
+            swiftSettings: swiftSettings),
+        // Texts and samples, compiled in so that the binary stays one file.
+        .target(
+            name: "Resources", path: "Resources",
+            resources: [
+                .embedInCode("zh-Hans.yaml"), .embedInCode("zh-Hant.yaml"), .embedInCode("en.yaml"),
+                .embedInCode("sample-activity.yaml"),
+            ],
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "hongbao",
+            dependencies: [
+                "Basics", "Lottery", "TrafficGate", "Activities", "ActivityFiles", "ChatCommands", "ChatPlatforms",
+                "SQLiteStore", "Resources",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: swiftSettings),
+        // What several test targets share.
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "Basics", "Lottery", "TrafficGate", "Activities", "SQLiteStore",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "LotteryTests", dependencies: ["Basics", "Lottery"], resources: [.copy("Fixtures")],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TrafficGateTests", dependencies: ["Basics", "TrafficGate"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ActivityFilesTests", dependencies: ["Basics", "Lottery", "ActivityFiles"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ChatPlatformsTests", dependencies: ["Basics", "ChatPlatforms"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ActivitiesTests",
+            dependencies: ["Basics", "Lottery", "TrafficGate", "Activities", "SQLiteStore", "TestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "SQLiteStoreTests",
+            dependencies: [
+                "Basics", "Lottery", "TrafficGate", "Activities", "SQLiteStore", "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: swiftSettings),
+    ],
+    swiftLanguageModes: [.v6]
+)
