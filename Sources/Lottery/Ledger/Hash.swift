@@ -1,0 +1,142 @@
+internal import Crypto
+internal import Foundation
+
+/// A SHA-256 value.
+public struct Hash: Hashable, Sendable {
+    let storage: SIMD32<UInt8>
+
+    /// 32 zero bytes: what stands before the first row of a chain.
+    public static let zero = Hash(storage: SIMD32())
+
+    init(storage: SIMD32<UInt8>) {
+        self.storage = storage
+    }
+
+    /// - Parameter bytes: Exactly 32, else nil.
+    public init?(_ bytes: some Collection<UInt8>) {
+        guard let storage = SIMD32(exactly: bytes) else { return nil }
+        self.init(storage: storage)
+    }
+
+    /// - Parameter hex: 64 lower-case hexadecimal digits, else nil.
+    public init?(hex: some StringProtocol) {
+        guard let bytes = hexBytes(hex) else { return nil }
+        self.init(bytes)
+    }
+
+    /// The hash of `message`.
+    static func sha256(of message: CanonicalBytes) -> Hash {
+        Hash(storage: SIMD32(digest: SHA256.hash(data: message.bytes)))
+    }
+
+    /// The hash of a text's UTF-8 bytes, for what is no part of the ledger.
+    package static func sha256(of text: String) -> Hash {
+        Hash(storage: SIMD32(digest: SHA256.hash(data: Array(text.utf8))))
+    }
+
+    /// The 32 bytes, in order.
+    public var bytes: [UInt8] {
+        withUnsafeBytes(of: storage) { Array($0) }
+    }
+
+    /// 64 lower-case digits.
+    public var hex: String { hexText(bytes) }
+
+    /// The first 16 digits, the form that replies carry.
+    public var shortHex: String { hexText(bytes.prefix(8)) }
+}
+
+/// The 32 secret bytes of a round. Printing one shows no byte of it.
+public struct RoundSeed: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
+    let storage: SIMD32<UInt8>
+
+    init(storage: SIMD32<UInt8>) {
+        self.storage = storage
+    }
+
+    /// - Parameter bytes: Exactly 32 bytes from a cryptographic generator, else nil.
+    public init?(_ bytes: some Collection<UInt8>) {
+        guard let storage = SIMD32<UInt8>(exactly: bytes) else { return nil }
+        self.storage = storage
+    }
+
+    /// The bytes themselves: for the store and, once the round is closed, for its ledger row. Never for a log.
+    public var bytes: [UInt8] {
+        withUnsafeBytes(of: storage) { Array($0) }
+    }
+
+    public var description: String { "<redacted>" }
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// 16 random bytes of one ledger row that hide the user's id in it. They never touch the outcome.
+public struct Salt: Hashable, Sendable {
+    let storage: SIMD16<UInt8>
+
+    init(storage: SIMD16<UInt8>) {
+        self.storage = storage
+    }
+
+    /// - Parameter bytes: Exactly 16, else nil.
+    public init?(_ bytes: some Collection<UInt8>) {
+        guard let storage = SIMD16<UInt8>(exactly: bytes) else { return nil }
+        self.storage = storage
+    }
+
+    public var bytes: [UInt8] {
+        withUnsafeBytes(of: storage) { Array($0) }
+    }
+}
+
+extension SIMD where Scalar == UInt8 {
+    /// Nil unless there are as many bytes as the vector holds.
+    init?(exactly bytes: some Collection<UInt8>) {
+        guard bytes.count == Self.scalarCount else { return nil }
+        self.init()
+        for (index, byte) in bytes.enumerated() { self[index] = byte }
+    }
+}
+
+extension SIMD32<UInt8> {
+    init(digest: some ContiguousBytes) {
+        self.init()
+        digest.withUnsafeBytes { source in
+            withUnsafeMutableBytes(of: &self) { $0.copyMemory(from: source) }
+        }
+    }
+}
+
+/// Lower-case hexadecimal digits, two a byte.
+public func hexText(_ bytes: some Collection<UInt8>) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
+        var index = 0
+        for byte in bytes {
+            buffer[index] = digits[Int(byte >> 4)]
+            buffer[index + 1] = digits[Int(byte & 15)]
+            index += 2
+        }
+        return index
+    }
+}
+
+/// The bytes of lower-case hexadecimal digits; nil for upper case, an odd count or anything else.
+public func hexBytes(_ text: some StringProtocol) -> [UInt8]? {
+    let digits = Array(text.utf8)
+    guard digits.count.isMultiple(of: 2) else { return nil }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(digits.count / 2)
+    for index in stride(from: 0, to: digits.count, by: 2) {
+        guard let high = hexValue(digits[index]), let low = hexValue(digits[index + 1]) else { return nil }
+        bytes.append(high << 4 | low)
+    }
+    return bytes
+}
+
+private func hexValue(_ digit: UInt8) -> UInt8? {
+    switch digit {
+    case 0x30...0x39: digit - 0x30
+    case 0x61...0x66: digit - 0x61 + 10
+    default: nil
+    }
+}
