@@ -1,0 +1,26 @@
+import Foundation
+
+/// SplitMix64: small, quick, and the same numbers for the same seed everywhere.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+        return word ^ (word >> 31)
+    }
+
+    /// 0..<bound; the bias is of no consequence here.
+    mutating func below(_ bound: Int) -> Int {
+        Int(next() >> 33) % bound
+    }
+
+    /// The seed of random tests: `HONGBAO_SEED` where set, else a fixed one, so that a failure is never gone the next time.
+    static let baseSeed = ProcessInfo.processInfo.environment["HONGBAO_SEED"].flatMap { UInt64($0) } ?? 20_270_206
+}
