@@ -1,0 +1,252 @@
+internal import Basics
+internal import Lottery
+internal import TrafficGate
+
+extension ActivityStateMachine {
+    /// A player's command: maintenance, then the gate, then the command itself.
+    mutating func decideForPlayer(
+        _ command: Command, _ request: Request, _ batch: inout Batch, _ entropy: inout some RandomNumberGenerator
+    ) -> Decision {
+        let session = SessionID(request.user.text)
+        switch command {
+        case .help(let topic): return .answered(.ok(.help(topic)))
+        case .leave: return .answered(.ok(.left(hadPlace: gate.leave(session, now: batch.now))))
+        case .queue: return .answered(answerQueue(session, now: batch.now))
+        default: break
+        }
+        if let refusal = enterGate(request, isDraw: command == .draw, now: batch.now) {
+            gate.recordRequest(rejected: refusal.code == .blocked || refusal.code == .maintenance)
+            return .answered(refusal)
+        }
+        gate.recordRequest(rejected: false)
+        switch command {
+        case .draw:
+            let outcome = draw(request, &batch, &entropy)
+            releaseAfterDraw(outcome, session, now: batch.now)
+            return .answered(outcome)
+        case .bind(let gameID): return .answered(bind(request.user, to: gameID, &batch))
+        case .unbind: return .answered(unbind(request.user, &batch))
+        case .myBinding:
+            return .answered(batch.facts.bindings[request.user].map { .ok(.binding(gameID: $0.text)) } ?? .notBound)
+        case .myWins: return .reading(.wins(request.user))
+        case .winners(let page): return .reading(.winners(activities: visibleActivities(in: request.chat), page: page))
+        case .pool: return .answered(viewPool(in: request.chat))
+        case .activity: return .answered(viewActivity(in: request.chat))
+        case .verify(let receipt):
+            guard let record = activities[receipt.activity], record.activity.scope.includes(request.chat) else {
+                return .answered(.badArgument(.unknownReceipt(receipt.description)))
+            }
+            return .reading(.verification(receipt, viewer: request.user, isAdmin: request.isAdmin))
+        case .myData:
+            return .reading(.userData(request.user, hasSession: gate.answer(for: session) != nil))
+        case .eraseMyData: return .answered(erase(request.user, &batch))
+        case .help, .leave, .queue, .start, .stop, .activities, .importActivity, .setNumber, .traffic, .setTraffic,
+            .maintenance, .void, .export:
+            preconditionFailure("\(command.name) is not decided here")
+        }
+    }
+
+    /// Join and heartbeat.
+    ///
+    /// - Returns: Why the command must not run; nil when it may.
+    private mutating func enterGate(_ request: Request, isDraw: Bool, now: Instant) -> Outcome? {
+        let session = SessionID(request.user.text)
+        switch gate.join(session, user: request.user, ipAddress: nil, now: now) {
+        case .maintenance: return .maintenance(reason: maintenanceReason)
+        case .blocked(let reason): return .blocked(reason)
+        case .active: return nil
+        case .queued(let place): return isDraw ? .queued(place) : nil
+        }
+    }
+
+    /// 排队 refreshes a session but creates none.
+    private mutating func answerQueue(_ session: SessionID, now: Instant) -> Outcome {
+        switch gate.heartbeat(session, now: now) {
+        case .active: .ok(.place(isIn: true))
+        case .queued(let place): .queued(place)
+        case .blocked, .maintenance: .ok(.place(isIn: false))
+        }
+    }
+
+    /// The session of somebody who has nothing more to draw ends, so that the next one may come in.
+    private mutating func releaseAfterDraw(_ outcome: Outcome, _ session: SessionID, now: Instant) {
+        guard gate.configuration.releaseAfterDraw else { return }
+        switch outcome {
+        case .won, .alreadyWon, .gameIDUsed, .attemptsUsed: _ = gate.leave(session, now: now)
+        default: break
+        }
+    }
+
+    // MARK: Binding
+
+    private mutating func bind(_ user: UserID, to gameID: GameID, _ batch: inout Batch) -> Outcome {
+        let previous = batch.facts.bindings.updateValue(gameID, forKey: user)
+        batch.changes.bindings[user] = .some(gameID)
+        return .ok(.bound(gameID: gameID.text, previous: previous == gameID ? nil : previous?.text))
+    }
+
+    private mutating func unbind(_ user: UserID, _ batch: inout Batch) -> Outcome {
+        guard let previous = batch.facts.bindings.removeValue(forKey: user) else { return .notBound }
+        batch.changes.bindings[user] = .some(nil)
+        return .ok(.unbound(gameID: previous.text))
+    }
+
+    // MARK: The draw
+
+    /// One attempt of one user, in the order of spec.md section 4: no_activity → not_bound → already_won →
+    /// game_id_used → attempts_used → the draw.
+    private mutating func draw(
+        _ request: Request, _ batch: inout Batch, _ entropy: inout some RandomNumberGenerator
+    ) -> Outcome {
+        guard let id = openActivity(in: request.chat), let record = activities[id], let round = record.openRound else {
+            return .noActivity
+        }
+        let activity = record.activity
+        guard let gameID = batch.facts.bindings[request.user] else { return .notBound }
+        let key = ParticipationKey(user: request.user, activity: id)
+        var participation = batch.facts.participations[key] ?? Participation()
+        if let win = participation.win {
+            return .alreadyWon(
+                Win(
+                    activityName: activity.name, award: label(of: win.award, in: activity), receipt: win.receipt,
+                    gameID: win.gameID.text, wonAt: win.wonAt))
+        }
+        let gameIDKey = activity.oneWinPerGameID ? GameIDKey(activity: id, folded: gameID.folded) : nil
+        if let gameIDKey, let winner = batch.facts.winnersByGameID[gameIDKey], winner != request.user {
+            return .gameIDUsed(gameID: gameID.text)
+        }
+        if participation.isErased { return .attemptsUsed(maximum: activity.maxAttempts ?? 1) }
+        if let maximum = activity.maxAttempts, participation.missCount >= maximum {
+            return .attemptsUsed(maximum: maximum)
+        }
+        guard let attempt = UInt32(exactly: participation.missCount + participation.voidCount + 1) else {
+            return .attemptsUsed(maximum: participation.missCount)
+        }
+
+        var words = DrawWords(
+            seed: round.seed, activity: id, round: round.round, user: request.user, attempt: attempt)
+        let result = decideDraw(awards: activity.awards, remaining: record.remaining) {
+            words.word(at: $0)
+        }
+        let wonIndex: Int? = if case .won(let index) = result { index } else { nil }
+        let award = wonIndex.map { activity.awards[$0] }
+        let remaining: Int? =
+            switch award?.kind {
+            case .DI_BAO: nil
+            case .NORNAL, .ONLY: record.remaining(at: wonIndex ?? 0) - 1
+            case nil: 0
+            }
+        let salt = Salt.random(using: &entropy)
+        let row = appendToLedger(
+            id,
+            .draw(
+                DrawEntry(
+                    round: round.round, user: request.user, salt: salt,
+                    userHash: userHash(request.user, salt: salt), attempt: attempt, award: award?.id,
+                    remaining: remaining)),
+            previousSeq: participation.lastSeq, &batch)
+
+        let receipt = Receipt(activity: id, seq: row.seq)
+        let isFirst = attempt == 1
+        if isFirst { activities[id]?.userCount += 1 }
+        activities[id]?.drawCount += 1
+        batch.changes.progress[id, default: Changes.Progress()].drawCount += 1
+        if isFirst { batch.changes.progress[id]?.userCount += 1 }
+
+        guard let wonIndex, let award else {
+            participation.missCount += 1
+            participation.lastSeq = row.seq
+            batch.facts.participations[key] = participation
+            batch.changes.participations[key] = participation
+            let left = activity.maxAttempts.map { $0 - participation.missCount }
+            return .missed(
+                DrawnAttempt(
+                    activityName: activity.name, award: nil, receipt: receipt, rowHash: row.hash.shortHex,
+                    attemptsLeft: left))
+        }
+        activities[id]?.issued[wonIndex] += 1
+        batch.changes.progress[id]?.issued[award.id, default: 0] += 1
+        participation.win = WinFact(receipt: receipt, award: award.id, gameID: gameID, wonAt: row.at)
+        batch.facts.participations[key] = participation
+        if let gameIDKey { batch.facts.winnersByGameID[gameIDKey] = request.user }
+        batch.changes.wins.append(
+            Changes.NewWin(
+                receipt: receipt, user: request.user, award: award.id, awardName: award.name, gameID: gameID,
+                gameIDKey: gameIDKey?.folded, wonAt: row.at))
+        return .won(
+            DrawnAttempt(
+                activityName: activity.name, award: AwardLabel(award), receipt: receipt,
+                rowHash: row.hash.shortHex, attemptsLeft: 0))
+    }
+
+    /// Links an event to an activity's ledger and has it written.
+    mutating func appendToLedger(
+        _ id: ActivityID, _ event: LedgerEvent, previousSeq: Int64? = nil, _ batch: inout Batch
+    ) -> LedgerRow {
+        guard let row = activities[id]?.head.append(event, now: batch.now) else {
+            preconditionFailure("a row for an activity that does not exist")
+        }
+        batch.changes.ledger.append(Changes.LedgerEntry(activity: id, row: row, previousSeq: previousSeq))
+        return row
+    }
+
+    func label(of id: AwardID, in activity: Activity) -> AwardLabel {
+        activity.awards.first { $0.id == id }.map(AwardLabel.init) ?? AwardLabel(id: id, prefix: "", name: id.text)
+    }
+
+    // MARK: Views
+
+    /// The activities that this chat may see, newest opening first; those never opened are left out.
+    private func visibleActivities(in chat: ChatID?) -> [ActivityID] {
+        activities.values
+            .filter { $0.lastRound > 0 && $0.activity.scope.includes(chat) }
+            .sorted { ($1.openedAt?.milliseconds ?? 0, $0.activity.id) < ($0.openedAt?.milliseconds ?? 0, $1.activity.id) }
+            .map(\.activity.id)
+    }
+
+    private func viewPool(in chat: ChatID?) -> Outcome {
+        guard let id = openActivity(in: chat), let record = activities[id] else { return .noActivity }
+        let awards = record.activity.awards
+        let odds = effectiveOdds(awards: awards, remaining: record.remaining)
+        return .ok(
+            .pool(
+                PoolView(
+                    activityName: record.activity.name,
+                    awards: awards.indices.map { index in
+                        let isDiBao = awards[index].kind == .DI_BAO
+                        return PoolView.Award(
+                            label: AwardLabel(awards[index]), kind: awards[index].kind, percent: awards[index].percent,
+                            effectiveOdds: odds[index], remaining: isDiBao ? nil : record.remaining(at: index),
+                            number: isDiBao ? nil : awards[index].number)
+                    },
+                    missOdds: missOdds(awards: awards, remaining: record.remaining))))
+    }
+
+    private func viewActivity(in chat: ChatID?) -> Outcome {
+        guard let id = openActivity(in: chat), let record = activities[id], let round = record.openRound else {
+            return .noActivity
+        }
+        return .ok(
+            .activity(
+                ActivityView(
+                    name: record.activity.name, openedAt: record.openedAt ?? record.head.at,
+                    endsAt: record.isEndUsed ? nil : record.activity.endsAt, userCount: record.userCount,
+                    drawCount: record.drawCount, maxAttempts: record.activity.maxAttempts, round: Int(round.round),
+                    commitment: round.commitment.hex)))
+    }
+
+    // MARK: Being forgotten
+
+    private mutating func erase(_ user: UserID, _ batch: inout Batch) -> Outcome {
+        var digests: [ActivityID: Hash] = [:]
+        for id in batch.facts.activitiesOfErasing[user] ?? [] {
+            digests[id] = erasedDigest(ParticipationKey(user: user, activity: id))
+            activities[id]?.hasErasedUsers = true
+        }
+        _ = gate.erase(user: user, now: batch.now)
+        limiter.forget(user)
+        suggestedAt[user] = nil
+        batch.changes.erasures.append(Changes.Erasure(user: user, digests: digests))
+        return .ok(.erased)
+    }
+}

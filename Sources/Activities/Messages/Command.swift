@@ -1,0 +1,143 @@
+public import Lottery
+
+/// A command with its arguments, as a message stated it. Whether it may be run, and on what, is decided later.
+public enum Command: Hashable, Sendable {
+    case bind(GameID)
+    case unbind
+    case myBinding
+    case draw
+    case myWins
+    /// Page from 1.
+    case winners(page: Int)
+    case pool
+    case activity
+    case queue
+    case leave
+    case verify(Receipt)
+    case help(CommandName?)
+    case myData
+    case eraseMyData
+    /// An activity's name or id.
+    case start(activity: String)
+    /// Nil: the one that is open in this chat.
+    case stop(activity: String?)
+    case activities
+    /// A file name in the activities folder, without a path.
+    case importActivity(file: String)
+    /// Activity: nil means the one open in this chat, else its name or id. Award: its id, prefix or name.
+    case setNumber(activity: String?, award: String, number: Int)
+    case traffic
+    case setTraffic(key: String, value: String)
+    case maintenance(isOn: Bool, reason: String?)
+    case void(Receipt, reason: String)
+    case export(activity: String)
+
+    public var name: CommandName {
+        switch self {
+        case .bind: .bind
+        case .unbind: .unbind
+        case .myBinding: .myBinding
+        case .draw: .draw
+        case .myWins: .myWins
+        case .winners: .winners
+        case .pool: .pool
+        case .activity: .activity
+        case .queue: .queue
+        case .leave: .leave
+        case .verify: .verify
+        case .help: .help
+        case .myData: .myData
+        case .eraseMyData: .eraseMyData
+        case .start: .start
+        case .stop: .stop
+        case .activities: .activities
+        case .importActivity: .importActivity
+        case .setNumber: .setNumber
+        case .traffic: .traffic
+        case .setTraffic: .setTraffic
+        case .maintenance: .maintenance
+        case .void: .void
+        case .export: .export
+        }
+    }
+
+    /// The command in one spelling, so that the same command written otherwise is recognised as the same message.
+    ///
+    /// Not for people. A game id stands in it, so it is stored and erased like one.
+    public var fingerprint: String {
+        switch self {
+        case .bind(let gameID): "bind \(gameID.text)"
+        case .winners(let page): "winners \(page)"
+        case .verify(let receipt): "verify \(receipt)"
+        case .help(let topic): "help \(topic?.rawValue ?? "")"
+        case .start(let activity): "start \(activity)"
+        case .stop(let activity): "stop \(activity ?? "")"
+        case .importActivity(let file): "import \(file)"
+        case .setNumber(let activity, let award, let number): "number \(activity ?? ""):\(award) \(number)"
+        case .setTraffic(let key, let value): "set \(key) \(value)"
+        case .maintenance(let isOn, let reason): "maintenance \(isOn) \(reason ?? "")"
+        case .void(let receipt, let reason): "void \(receipt) \(reason)"
+        case .export(let activity): "export \(activity)"
+        case .unbind, .myBinding, .draw, .myWins, .pool, .activity, .queue, .leave, .myData, .eraseMyData,
+            .activities, .traffic:
+            name.rawValue
+        }
+    }
+}
+
+/// A game account as its player writes it: 1–64 bytes of printable text, white space collapsed.
+///
+/// - Source: spec.md section 4.
+public struct GameID: Hashable, Sendable, Codable {
+    public static let maximumSize = 64
+
+    public let text: String
+
+    /// - Returns: Nil when empty or longer than 64 bytes after white space was collapsed, or when a control, format or
+    ///   unassigned scalar is in it.
+    public init?(_ text: String) {
+        guard text.utf8.count <= 4096 else { return nil }
+        var collapsed = String.UnicodeScalarView()
+        var pendingSpace = false
+        for scalar in text.unicodeScalars {
+            if scalar.properties.isWhitespace {
+                pendingSpace = !collapsed.isEmpty
+                continue
+            }
+            guard isPrintable(scalar) else { return nil }
+            if pendingSpace { collapsed.append(" ") }
+            pendingSpace = false
+            collapsed.append(scalar)
+        }
+        let result = String(collapsed)
+        guard (1...Self.maximumSize).contains(result.utf8.count) else { return nil }
+        self.text = result
+    }
+
+    /// Text that came from the store, where it was valid.
+    public init(stored text: String) {
+        self.text = text
+    }
+
+    /// The form under which two spellings are one account: NFKC, then case folded.
+    public var folded: String {
+        if text.utf8.allSatisfy({ $0 < 0x80 }) { return text.lowercased() }
+        return foldCompatibly(text)
+    }
+
+    public static func == (left: Self, right: Self) -> Bool {
+        left.text.utf8.elementsEqual(right.text.utf8)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        for byte in text.utf8 { hasher.combine(byte) }
+    }
+}
+
+/// Whether a scalar shows as something: no control, format, surrogate, private-use or unassigned scalar.
+public func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
+    default: true
+    }
+}

@@ -1,0 +1,77 @@
+public import Basics
+
+/// What a message turned out to be.
+public enum MessageContent: Hashable, Sendable {
+    case command(Command)
+    /// A command whose arguments cannot be understood.
+    case badArgument(CommandName, ArgumentFault)
+    /// Not a command, but close to one this person may run, or addressed to the bot.
+    case unknown(suggestion: CommandName?)
+    /// Talk that is not for the bot.
+    case ignored
+}
+
+/// Why an argument was refused.
+public enum ArgumentFault: Hashable, Sendable, Codable {
+    case missing
+    /// There is more than the command takes.
+    case unexpected
+    case tooLong(maximumSize: Int)
+    case notPrintable
+    /// Not plain decimal digits of at most 18 places.
+    case notANumber
+    case outOfRange(minimum: Int, maximum: Int)
+    case notAReceipt
+    /// Neither 开 nor 关.
+    case notASwitch
+    case unknownCommand
+}
+
+/// Under which a message that is delivered again is recognised.
+///
+/// - Source: spec.md section 7, promise 3.
+public struct MessageKey: Hashable, Sendable {
+    public static let maximumSize = 256
+
+    /// The message's own time; nil where the platform gives none. Part of the key, and leads it, so that the store's
+    /// index grows at its end.
+    public let sentAt: Instant?
+    /// Namespace, account and the platform's dedupe key, joined; at most ``maximumSize`` bytes.
+    public let text: String
+
+    /// - Returns: Nil when `text` is empty or larger than ``maximumSize`` bytes.
+    public init?(sentAt: Instant?, text: String) {
+        guard (1...Self.maximumSize).contains(text.utf8.count) else { return nil }
+        self.sentAt = sentAt
+        self.text = text
+    }
+
+    public static func == (left: Self, right: Self) -> Bool {
+        left.sentAt == right.sentAt && left.text.utf8.elementsEqual(right.text.utf8)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(sentAt)
+        for byte in text.utf8 { hasher.combine(byte) }
+    }
+}
+
+/// One message of one person, ready to be decided.
+public struct Request: Sendable {
+    public var user: UserID
+    /// Nil for a private talk.
+    public var chat: ChatID?
+    /// Whether the person is a configured admin.
+    public var isAdmin: Bool
+    /// Nil: a message without an identity is always new.
+    public var key: MessageKey?
+    public var content: MessageContent
+
+    public init(user: UserID, chat: ChatID?, isAdmin: Bool, key: MessageKey? = nil, content: MessageContent) {
+        self.user = user
+        self.chat = chat
+        self.isAdmin = isAdmin
+        self.key = key
+        self.content = content
+    }
+}

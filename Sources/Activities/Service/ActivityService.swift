@@ -1,0 +1,209 @@
+public import Basics
+internal import Lottery
+public import Logging
+internal import NIOConcurrencyHelpers
+public import ServiceLifecycle
+
+/// Takes requests, decides them in batches, and answers each once its batch is durable.
+///
+/// One writer: requests gather while the previous batch is committed, and then go together (group commit). Without
+/// load a request commits at once; under load the batch grows by itself.
+public final class ActivityService: Service {
+    /// Limits of what waits and of what goes together.
+    public struct Limits: Sendable {
+        /// Requests that may wait; more are answered `busy`.
+        public var queueCapacity = 16_384
+        public var maximumBatchCount = 2048
+        /// How often the clock is looked at when nobody sends anything.
+        public var housekeepingInterval: Duration = .seconds(1)
+        /// Winners on a page of 中奖汇总.
+        public var winnersPageSize = 10
+
+        public init() {}
+    }
+
+    private struct Core: Sendable {
+        var machine: ActivityStateMachine
+        var entropy: any RandomNumberGenerator & Sendable
+    }
+
+    private let store: any Store
+    private let library: any ActivityLibrary
+    private let clock: WallClock
+    private let limits: Limits
+    private let logger: Logger
+    private let onNotice: (@Sendable (ActivityStateMachine.Notice) -> Void)?
+    private let queue: RequestQueue
+    /// Touched by the batch that is being decided and, for a moment, by ``checkTraffic()``.
+    private let core: NIOLockedValueBox<Core>
+
+    /// - Parameters:
+    ///   - stored: What `store` loaded.
+    ///   - clock: Asked once per batch.
+    ///   - entropy: Cryptographic outside tests.
+    ///   - onNotice: Called for what happened without anybody asking, once it is durable. Must not block.
+    public init(
+        store: any Store, stored: StoredState, library: any ActivityLibrary, limits: Limits = Limits(),
+        clock: @escaping WallClock, entropy: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(),
+        logger: Logger, onNotice: (@Sendable (ActivityStateMachine.Notice) -> Void)? = nil
+    ) {
+        self.store = store
+        self.library = library
+        self.clock = clock
+        self.limits = limits
+        self.logger = logger
+        self.onNotice = onNotice
+        queue = RequestQueue(capacity: limits.queueCapacity, maximumBatchCount: limits.maximumBatchCount)
+        core = NIOLockedValueBox(Core(machine: ActivityStateMachine(stored, now: clock()), entropy: entropy))
+    }
+
+    // MARK: Asking
+
+    /// Puts a request in line. Requests are decided in the order of these calls.
+    ///
+    /// - Returns: At once; the answer comes when it is durable. `busy` when too much is waiting.
+    public func enqueue(_ request: Request) -> PendingResponse {
+        if case .ignored = request.content { return PendingResponse(DecidedRequest(.answered(.ignored))) }
+        var importing: Result<Activity, ImportRefusal>?
+        if request.isAdmin, case .command(.importActivity(let file)) = request.content {
+            importing = library.activity(inFile: file)
+        }
+        let response = PendingResponse()
+        let entry = RequestQueue.Entry(item: BatchItem(request, importing: importing), response: response)
+        return queue.append(entry) ? response : PendingResponse(DecidedRequest(.answered(.busy)))
+    }
+
+    /// Puts a request in line and waits for its answer.
+    ///
+    /// - Throws: ``StoreError`` when the batch could not be made durable. Whether it happened is then unknown; sending
+    ///   the same message again after a restart gives the answer.
+    public func submit(_ request: Request) async throws -> Response {
+        try await response(to: enqueue(request))
+    }
+
+    /// Waits for the answer to a request in line, and reads what it needs.
+    ///
+    /// - Throws: As ``submit(_:)``.
+    public func response(to pending: PendingResponse) async throws -> Response {
+        let decided = try await pending.decided()
+        switch decided.decision {
+        case .answered(let outcome): return Response(outcome, position: decided.position)
+        case .reading(let reading): return Response(try await read(reading), position: decided.position)
+        }
+    }
+
+    // MARK: Running
+
+    /// Decides batches until the service is shut down gracefully; then what was accepted is finished and the gate's
+    /// table is brought up to date.
+    ///
+    /// - Throws: ``StoreError`` when a batch could not be made durable. Nobody of that batch, and nobody behind it, is
+    ///   told a result; the process should end and start again.
+    public func run() async throws {
+        let queue = queue
+        let interval = limits.housekeepingInterval
+        do {
+            try await withGracefulShutdownHandler {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        while !Task.isCancelled {
+                            queue.wake()
+                            try? await Task.sleep(for: interval)
+                        }
+                    }
+                    while let entries = await queue.take() { try await process(entries) }
+                    group.cancelAll()
+                }
+            } onGracefulShutdown: {
+                queue.close()
+            }
+            let core = core
+            try await store.transact(FactQuery()) { _ in
+                (core.withLockedValue { $0.machine.flush() }, ())
+            }
+        } catch {
+            logger.error("batch failed; nobody in it is told a result", metadata: ["error": "\(error)"])
+            for entry in queue.drain() { entry.response.resolve(.failure(error)) }
+            throw error
+        }
+    }
+
+    /// Takes nothing more; ``run()`` finishes what was accepted and returns. A service group does this by itself.
+    public func shutDown() {
+        queue.close()
+    }
+
+    private func process(_ entries: [RequestQueue.Entry]) async throws {
+        let items = entries.map(\.item)
+        let now = clock()
+        let core = core
+        let query = core.withLockedValue { $0.machine.prepare(items, now: now, entropy: &$0.entropy) }
+        let decided: [DecidedRequest]
+        do {
+            decided = try await store.transact(query) { facts in
+                core.withLockedValue { $0.machine.decide(items, facts: facts, now: now, entropy: &$0.entropy) }
+            }
+        } catch {
+            for entry in entries { entry.response.resolve(.failure(error)) }
+            throw error
+        }
+        for (entry, decision) in zip(entries, decided) { entry.response.resolve(.success(decision)) }
+        for notice in core.withLockedValue({ $0.machine.takeNotices() }) {
+            log(notice)
+            onNotice?(notice)
+        }
+    }
+
+    private func log(_ notice: ActivityStateMachine.Notice) {
+        switch notice {
+        case .openedBySchedule(let name):
+            logger.notice("activity opened by its schedule", metadata: ["activity.name": "\(name)"])
+        case .closedBySchedule(let name):
+            logger.notice("activity closed by its schedule", metadata: ["activity.name": "\(name)"])
+        case .scheduleConflict(let name, let faults):
+            logger.warning(
+                "activity could not open on schedule and stays closed; open it by hand",
+                metadata: ["activity.name": "\(name)", "faults": "\(faults)"])
+        case .scheduleMissed(let name):
+            logger.warning(
+                "activity's start and end both passed while nothing ran; it stays closed",
+                metadata: ["activity.name": "\(name)"])
+        case .promoted: break
+        case .configurationIgnored(let key, let value):
+            logger.warning(
+                "configuration row ignored, the old value stays", metadata: ["key": "\(key)", "value": "\(value.debugDescription)"])
+        }
+    }
+
+    // MARK: Reading
+
+    private func read(_ reading: Reading) async throws -> Outcome {
+        switch reading {
+        case .wins(let user): return .ok(.wins(try await store.wins(of: user)))
+        case .winners(let activities, let page):
+            return .ok(
+                .winners(try await store.winners(of: activities, page: page, pageSize: limits.winnersPageSize)))
+        case .verification(let receipt, let viewer, let isAdmin):
+            guard let draw = try await store.draw(receipt) else {
+                return .badArgument(.unknownReceipt(receipt.description))
+            }
+            let name = core.withLockedValue { $0.machine.name(of: receipt.activity) }
+            return .ok(
+                .verification(
+                    VerificationView(
+                        draw, receipt: receipt, activityName: name ?? receipt.activity.text, viewer: viewer,
+                        isAdmin: isAdmin)))
+        case .userData(let user, let hasSession):
+            var data = try await store.data(of: user)
+            data.hasSession = hasSession
+            return .ok(.myData(data))
+        case .export(let id, let name):
+            do {
+                return .ok(.exported(activityName: name, files: try await library.export(id, from: store)))
+            } catch {
+                logger.error("export failed", metadata: ["activity.id": "\(id)", "error": "\(error)"])
+                return .badArgument(.exportFailed(activityName: name))
+            }
+        }
+    }
+}

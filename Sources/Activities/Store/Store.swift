@@ -1,0 +1,151 @@
+public import Basics
+public import Lottery
+public import TrafficGate
+
+/// Where everything is kept. Small and coarse, so that a second engine costs little; every engine passes one contract
+/// suite.
+public protocol Store: Sendable {
+    /// Everything that the decisions keep in memory, as of the last commit.
+    ///
+    /// - Throws: ``StoreError``.
+    func load() async throws -> StoredState
+
+    /// Reads the facts, lets `decide` decide on them, writes the changes, all in one transaction, and returns once the
+    /// commit is durable.
+    ///
+    /// - Parameters:
+    ///   - query: May be empty.
+    ///   - decide: Called exactly once unless reading fails. Must not block.
+    /// - Throws: ``StoreError``. What the caller holds in memory may then be ahead of the store; it must not decide
+    ///   again, but load afresh. Never retried in here: a commit whose result is unknown may have happened.
+    func transact<Result: Sendable>(
+        _ query: FactQuery, _ decide: @escaping @Sendable (Facts) -> (Changes, Result)
+    ) async throws -> Result
+
+    /// A user's wins in all activities, newest first, without those voided.
+    func wins(of user: UserID) async throws -> [Win]
+
+    /// A page of winners over `activities`, the activity that comes first in the list first, then in the order of
+    /// winning; a winner stands where their first win in that order stands.
+    ///
+    /// - Parameters:
+    ///   - page: From 1; beyond the end gives the last page.
+    ///   - pageSize: Winners a page, at least 1.
+    func winners(of activities: [ActivityID], page: Int, pageSize: Int) async throws -> WinnersPage
+
+    /// The draw that `receipt` names; nil when there is none.
+    func draw(_ receipt: Receipt) async throws -> StoredDraw?
+
+    /// What is kept about a user, apart from the gate's session.
+    func data(of user: UserID) async throws -> UserData
+
+    /// The rows of an activity's ledger in order, from `seq` on, at most `limit`.
+    func ledger(of activity: ActivityID, from seq: Int64, limit: Int) async throws -> [LedgerRow]
+
+    /// The wins of an activity in order, those after the row `seq`, at most `limit`, voided ones included; the user is
+    /// nil when erased.
+    func winners(of activity: ActivityID, after seq: Int64, limit: Int) async throws -> [StoredWin]
+
+    /// Finishes what was begun and closes. The store is not usable afterwards.
+    func close() async throws
+}
+
+/// What the decisions keep in memory.
+public struct StoredState: Sendable {
+    public var activities: [ActivityRecord]
+    /// Live sessions of the gate: its table and what the journal adds.
+    public var participants: [Participant]
+    public var configuration: [ConfigurationRow]
+    /// 32 secret bytes of this store, for the digests of erased users.
+    public var erasureKey: [UInt8]
+
+    public init(
+        activities: [ActivityRecord], participants: [Participant], configuration: [ConfigurationRow],
+        erasureKey: [UInt8]
+    ) {
+        self.activities = activities
+        self.participants = participants
+        self.configuration = configuration
+        self.erasureKey = erasureKey
+    }
+}
+
+/// A draw with what is needed to check it.
+public struct StoredDraw: Hashable, Sendable {
+    public var row: LedgerRow
+    public var entry: DrawEntry
+    public var rules: RoundRules
+    public var commitment: Hash
+    /// Nil while the round is open.
+    public var seed: RoundSeed?
+    public var voidedAt: Instant?
+
+    public init(
+        row: LedgerRow, entry: DrawEntry, rules: RoundRules, commitment: Hash, seed: RoundSeed?, voidedAt: Instant?
+    ) {
+        self.row = row
+        self.entry = entry
+        self.rules = rules
+        self.commitment = commitment
+        self.seed = seed
+        self.voidedAt = voidedAt
+    }
+}
+
+/// A win as it is exported.
+public struct StoredWin: Hashable, Sendable {
+    public var receipt: Receipt
+    public var user: UserID?
+    public var gameID: String
+    public var award: AwardLabel
+    public var wonAt: Instant
+    public var voidedAt: Instant?
+
+    public init(
+        receipt: Receipt, user: UserID?, gameID: String, award: AwardLabel, wonAt: Instant, voidedAt: Instant?
+    ) {
+        self.receipt = receipt
+        self.user = user
+        self.gameID = gameID
+        self.award = award
+        self.wonAt = wonAt
+        self.voidedAt = voidedAt
+    }
+}
+
+/// A fault of the store. For operators; its text never reaches a chat.
+public struct StoreError: Error, Sendable, CustomStringConvertible {
+    public enum Code: String, Sendable {
+        /// Another process has the database.
+        case locked
+        /// The file is not a database of this program, or one of a newer version.
+        case foreign
+        /// The file is damaged or incomplete.
+        case corrupt
+        /// The file or its folder cannot be read or written.
+        case inaccessible
+        /// There is no space left.
+        case full
+        /// The required durability could not be set.
+        case notDurable
+        /// A rule of the schema was about to be broken; nothing of the batch was written.
+        case constraint
+        /// Anything else.
+        case failed
+    }
+
+    public var code: Code
+    /// What happened, what is still safe, and what to do next, in English.
+    public var message: String
+    public var cause: String?
+
+    public init(code: Code, message: String, cause: String? = nil) {
+        self.code = code
+        self.message = message
+        self.cause = cause
+    }
+
+    public var description: String {
+        cause.map { "\(message) (\($0))" } ?? message
+    }
+}
