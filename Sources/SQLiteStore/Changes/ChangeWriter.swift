@@ -1,0 +1,410 @@
+internal import Activities
+internal import Basics
+internal import GRDB
+internal import Lottery
+internal import TrafficGate
+
+/// Writes a batch's ``Changes`` on the writer's connection, inside its transaction.
+///
+/// What every draw writes goes through prepared statements and grows at its end, but for the one index that promises a
+/// single win per user. The rest is rare and goes through GRDB.
+final class ChangeWriter {
+    private let ledger: RawStatement
+    private let win: RawStatement
+    private let issued: RawStatement
+    private let counters: RawStatement
+    private let attempt: RawStatement
+    private let bind: RawStatement
+    private let unbind: RawStatement
+    private let message: RawStatement
+    private let journal: RawStatement
+    private let participant: RawStatement
+
+    init(_ db: Database) throws {
+        ledger = try RawStatement(
+            """
+            INSERT INTO bot_draw_ledger (activity_id, seq, type, at_ms, round, user_id, salt, user_hash, attempt,
+                award_id, remaining, previous_seq, receipt, reason, hash)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+            """, on: db)
+        win = try RawStatement(
+            """
+            INSERT INTO bot_user_award (activity_id, seq, user_id, activity_award_id, award_name, game_id, game_id_key,
+                created_at)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            """, on: db)
+        issued = try RawStatement(
+            "UPDATE bot_activity_award SET issued = issued + ?3 WHERE activity_id = ?1 AND id = ?2", on: db)
+        counters = try RawStatement(
+            "UPDATE bot_activity SET user_count = user_count + ?2, draw_count = draw_count + ?3 WHERE id = ?1", on: db)
+        attempt = try RawStatement(
+            """
+            INSERT INTO bot_user_attempt (user_id, activity_id, misses, voids, last_seq) VALUES (?1, ?2, ?3, ?4, ?5)
+            ON CONFLICT DO UPDATE SET misses = excluded.misses, voids = excluded.voids, last_seq = excluded.last_seq
+            """, on: db)
+        bind = try RawStatement(
+            """
+            INSERT INTO bot_activity_user (id, bind_id, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)
+            ON CONFLICT DO UPDATE SET bind_id = excluded.bind_id, updated_at = excluded.updated_at
+            """, on: db)
+        unbind = try RawStatement("DELETE FROM bot_activity_user WHERE id = ?1", on: db)
+        message = try RawStatement(
+            """
+            INSERT INTO bot_processed_message (sent_at_ms, message_key, user_id, chat_id, command, code, receipt,
+                parameters, processed_at_ms)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            """, on: db)
+        journal = try RawStatement(
+            """
+            INSERT INTO redpacket_session_journal (session_id, user_id, ip_address, join_time_ms, leave_time_ms,
+                last_heartbeat_ms, status, queue_position, queue_ticket)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            """, on: db)
+        participant = try RawStatement(
+            """
+            INSERT INTO redpacket_activity_participants (session_id, user_id, ip_address, join_time, leave_time,
+                last_heartbeat, status, queue_position, queue_ticket)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            ON CONFLICT (session_id) DO UPDATE SET user_id = excluded.user_id, ip_address = excluded.ip_address,
+                join_time = excluded.join_time, leave_time = excluded.leave_time,
+                last_heartbeat = excluded.last_heartbeat, status = excluded.status,
+                queue_position = excluded.queue_position, queue_ticket = excluded.queue_ticket,
+                updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+            """, on: db)
+    }
+
+    func write(_ changes: Changes, _ db: Database) throws {
+        for record in changes.activities { try write(record, db) }
+        for round in changes.newRounds { try write(round, db) }
+        for round in changes.closedRounds {
+            try db.execute(
+                sql: "UPDATE bot_draw_round SET closed_at = ? WHERE activity_id = ? AND round = ?",
+                arguments: [round.closedAt.dateTimeText(), round.activity.text, Int64(round.round)])
+        }
+        for entry in changes.ledger { try write(entry) }
+        for voided in changes.voidedWins {
+            try db.execute(
+                sql: """
+                    UPDATE bot_user_award SET voided_at = ?, void_reason = ?
+                    WHERE activity_id = ? AND seq = ? AND voided_at IS NULL
+                    """,
+                arguments: [
+                    voided.at.dateTimeText(), voided.reason, voided.receipt.activity.text, voided.receipt.seq,
+                ])
+        }
+        try writeWins(changes.wins)
+        for (activity, progress) in changes.progress { try write(progress, of: activity) }
+        for (key, participation) in changes.participations {
+            attempt.bind(1, key.user.text)
+            attempt.bind(2, key.activity.text)
+            attempt.bind(3, Int64(participation.missCount))
+            attempt.bind(4, Int64(participation.voidCount))
+            attempt.bind(5, participation.lastSeq)
+            try attempt.run()
+        }
+        try writeBindings(changes.bindings, db)
+        for processed in changes.messages { try write(processed) }
+        for (key, value) in changes.configuration {
+            try db.execute(
+                sql: """
+                    INSERT INTO redpacket_traffic_config (config_key, config_value) VALUES (?, ?)
+                    ON CONFLICT (config_key) DO UPDATE SET config_value = excluded.config_value, is_active = 1,
+                        updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+                    """, arguments: [key, value])
+        }
+        for participant in changes.journal { try writeJournal(participant) }
+        if let participants = changes.participants {
+            for participant in participants { try write(participant) }
+            try db.execute(sql: "DELETE FROM redpacket_session_journal")
+        }
+        for row in changes.statistics { try write(row, db) }
+        for entry in changes.audit { try write(entry, db) }
+        for erasure in changes.erasures { try erase(erasure, db) }
+        if let moment = changes.forgetMessagesBefore { try forgetMessages(before: moment, db) }
+    }
+
+    // MARK: Activities
+
+    private func write(_ record: ActivityRecord, _ db: Database) throws {
+        let activity = record.activity
+        try db.execute(
+            sql: """
+                INSERT INTO bot_activity (id, name, status, scope, max_attempts, one_win_per_game_id, starts_at, ends_at,
+                    starts_at_used, ends_at_used, opened_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (id) DO UPDATE SET name = excluded.name, status = excluded.status, scope = excluded.scope,
+                    max_attempts = excluded.max_attempts, one_win_per_game_id = excluded.one_win_per_game_id,
+                    starts_at = excluded.starts_at, ends_at = excluded.ends_at,
+                    starts_at_used = excluded.starts_at_used, ends_at_used = excluded.ends_at_used,
+                    opened_at = excluded.opened_at, updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+                """,
+            arguments: [
+                activity.id.text, activity.name, record.status.rawValue, activity.scope.storedText,
+                activity.maxAttempts, activity.oneWinPerGameID, activity.startsAt?.dateTimeText(),
+                activity.endsAt?.dateTimeText(), record.isStartUsed, record.isEndUsed,
+                record.openedAt?.dateTimeText(),
+            ])
+        let ids = activity.awards.map(\.id.text)
+        let placeholders = databaseQuestionMarks(count: ids.count)
+        try db.execute(
+            sql: "DELETE FROM bot_activity_award WHERE activity_id = ? AND id NOT IN (\(placeholders))",
+            arguments: [activity.id.text] + StatementArguments(ids))
+        for (position, award) in activity.awards.enumerated() {
+            try db.execute(
+                sql: "INSERT INTO bot_award (name, remark) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                arguments: [award.name, award.remark])
+            try db.execute(
+                sql: """
+                    INSERT INTO bot_activity_award (activity_id, id, award_id, position, kind, percent_ppm, prefix, number)
+                    SELECT ?, ?, id, ?, ?, ?, ?, ? FROM bot_award WHERE name = ? AND remark = ?
+                    ON CONFLICT (activity_id, id) DO UPDATE SET award_id = excluded.award_id,
+                        position = excluded.position, kind = excluded.kind, percent_ppm = excluded.percent_ppm,
+                        prefix = excluded.prefix, number = excluded.number
+                    """,
+                arguments: [
+                    activity.id.text, award.id.text, position, award.kind.name, award.percent.partsPerMillion,
+                    award.prefix, award.number, award.name, award.remark,
+                ])
+        }
+        if activity.oneWinPerGameID { try fillGameIDKeys(of: activity.id, db) }
+    }
+
+    /// Wins from a time when the activity did not ask for one win per game id count as well.
+    private func fillGameIDKeys(of activity: ActivityID, _ db: Database) throws {
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT seq, game_id FROM bot_user_award
+                WHERE activity_id = ? AND game_id_key IS NULL AND user_id IS NOT NULL
+                """, arguments: [activity.text])
+        for row in rows {
+            try db.execute(
+                sql: "UPDATE bot_user_award SET game_id_key = ? WHERE activity_id = ? AND seq = ?",
+                arguments: [GameID(stored: row["game_id"]).folded, activity.text, row["seq"] as Int64])
+        }
+    }
+
+    private func write(_ round: Changes.NewRound, _ db: Database) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO bot_draw_round (activity_id, round, rules, commitment, seed, opened_at)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                round.rules.activity.text, Int64(round.round.round), try StoredRules(round.rules).json(),
+                bytes(round.round.commitment.bytes), bytes(round.round.seed.bytes), round.openedAt.dateTimeText(),
+            ])
+    }
+
+    private func write(_ progress: Changes.Progress, of activity: ActivityID) throws {
+        counters.bind(1, activity.text)
+        counters.bind(2, Int64(progress.userCount))
+        counters.bind(3, Int64(progress.drawCount))
+        try counters.run()
+        for (award, count) in progress.issued {
+            issued.bind(1, activity.text)
+            issued.bind(2, award.text)
+            issued.bind(3, Int64(count))
+            try issued.run()
+        }
+    }
+
+    // MARK: Draws
+
+    private func write(_ entry: Changes.LedgerEntry) throws {
+        let row = entry.row
+        ledger.bind(1, entry.activity.text)
+        ledger.bind(2, row.seq)
+        ledger.bind(4, row.at.milliseconds)
+        ledger.bind(12, entry.previousSeq)
+        ledger.bind(15, row.hash.bytes)
+        var round: UInt32?
+        var draw: DrawEntry?
+        var receipt: Receipt?
+        var reason: String?
+        switch row.event {
+        case .open(let number, _, _):
+            ledger.bind(3, "open")
+            round = number
+        case .draw(let entry):
+            ledger.bind(3, "draw")
+            round = entry.round
+            draw = entry
+        case .close(let number, _):
+            ledger.bind(3, "close")
+            round = number
+        case .void(let voided, let why):
+            ledger.bind(3, "void")
+            (receipt, reason) = (voided, why)
+        }
+        ledger.bind(5, round.map { Int64($0) })
+        ledger.bind(6, draw?.user?.text)
+        ledger.bind(7, draw?.salt?.bytes)
+        ledger.bind(8, draw?.userHash.bytes)
+        ledger.bind(9, draw.map { Int64($0.attempt) })
+        ledger.bind(10, draw?.award?.text)
+        ledger.bind(11, draw?.remaining.map { Int64($0) })
+        ledger.bind(13, receipt?.description)
+        ledger.bind(14, reason)
+        try ledger.run()
+    }
+
+    private func writeWins(_ wins: [Changes.NewWin]) throws {
+        var formatted: (at: Instant, text: String)?
+        for new in wins {
+            if formatted?.at != new.wonAt { formatted = (new.wonAt, new.wonAt.dateTimeText()) }
+            win.bind(1, new.receipt.activity.text)
+            win.bind(2, new.receipt.seq)
+            win.bind(3, new.user.text)
+            win.bind(4, new.award.text)
+            win.bind(5, new.awardName)
+            win.bind(6, new.gameID.text)
+            win.bind(7, new.gameIDKey)
+            win.bind(8, formatted?.text)
+            try win.run()
+        }
+    }
+
+    private func writeBindings(_ bindings: [UserID: GameID?], _ db: Database) throws {
+        guard !bindings.isEmpty else { return }
+        let now = try String.fetchOne(db, sql: "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')") ?? ""
+        for (user, gameID) in bindings {
+            if let gameID {
+                bind.bind(1, user.text)
+                bind.bind(2, gameID.text)
+                bind.bind(3, now)
+                try bind.run()
+            } else {
+                unbind.bind(1, user.text)
+                try unbind.run()
+            }
+        }
+    }
+
+    private func write(_ processed: ProcessedMessage) throws {
+        message.bind(1, processed.key.sentAt?.milliseconds ?? 0)
+        message.bind(2, processed.key.text)
+        message.bind(3, processed.user.text)
+        message.bind(4, processed.chat?.text)
+        message.bind(5, processed.fingerprint)
+        message.bind(6, processed.answer.code.rawValue)
+        message.bind(7, processed.answer.receipt?.description)
+        message.bind(8, processed.answer.parameters)
+        message.bind(9, processed.at.milliseconds)
+        try message.run()
+    }
+
+    // MARK: Gate
+
+    private func writeJournal(_ participant: Participant) throws {
+        journal.bind(1, participant.session.text)
+        journal.bind(2, participant.user?.text)
+        journal.bind(3, participant.ipAddress)
+        journal.bind(4, participant.joinTime.milliseconds)
+        journal.bind(5, participant.leaveTime?.milliseconds)
+        journal.bind(6, participant.lastHeartbeat.milliseconds)
+        journal.bind(7, participant.status.rawValue)
+        journal.bind(8, participant.queuePosition.map { Int64($0) })
+        journal.bind(9, participant.ticket.map { Int64(clamping: $0) })
+        try journal.run()
+    }
+
+    private func write(_ row: Participant) throws {
+        participant.bind(1, row.session.text)
+        participant.bind(2, row.user?.text)
+        participant.bind(3, row.ipAddress)
+        participant.bind(4, row.joinTime.dateTimeText())
+        participant.bind(5, row.leaveTime?.dateTimeText())
+        participant.bind(6, row.lastHeartbeat.dateTimeText())
+        participant.bind(7, row.status.rawValue)
+        participant.bind(8, row.queuePosition.map { Int64($0) })
+        participant.bind(9, row.ticket.map { Int64(clamping: $0) })
+        try participant.run()
+    }
+
+    private func write(_ row: GateStatistics, _ db: Database) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO redpacket_traffic_stats (stat_time, active_users, queued_users, total_requests,
+                    rejected_requests, average_session_time)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                row.at.dateTimeText(), row.activeUsers, row.queuedUsers, row.totalRequests, row.rejectedRequests,
+                row.averageSessionSeconds,
+            ])
+    }
+
+    // MARK: Audit, erasure, retention
+
+    private func write(_ entry: Changes.Audit, _ db: Database) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO bot_audit_log (at, actor, chat_id, action, target, before, after, result)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                entry.at.dateTimeText(), entry.actor, entry.chat?.text, entry.action, entry.target, entry.before,
+                entry.after, entry.result.rawValue,
+            ])
+    }
+
+    /// Unlinks a user from all that is kept: salt, id, game id, binding, sessions, stored answers. The hashes of the
+    /// ledger stay, so its chain holds.
+    private func erase(_ erasure: Changes.Erasure, _ db: Database) throws {
+        let user = erasure.user.text
+        for (activity, digest) in erasure.digests {
+            for seq in try ledgerRows(of: user, in: activity, db) {
+                try db.execute(
+                    sql: """
+                        UPDATE bot_draw_ledger SET user_id = NULL, salt = NULL, previous_seq = NULL
+                        WHERE activity_id = ?1 AND seq = ?2
+                        """, arguments: [activity.text, seq])
+                try db.execute(
+                    sql: """
+                        UPDATE bot_user_award SET user_id = NULL, game_id = '', game_id_key = NULL
+                        WHERE activity_id = ?1 AND seq = ?2
+                        """, arguments: [activity.text, seq])
+            }
+            try db.execute(
+                sql: "INSERT INTO bot_erased_user (activity_id, digest) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                arguments: [activity.text, bytes(digest.bytes)])
+        }
+        try db.execute(sql: "DELETE FROM bot_user_attempt WHERE user_id = ?", arguments: [user])
+        try db.execute(sql: "DELETE FROM bot_activity_user WHERE id = ?", arguments: [user])
+        try db.execute(sql: "DELETE FROM bot_processed_message WHERE user_id = ?", arguments: [user])
+        try db.execute(
+            sql: "DELETE FROM redpacket_activity_participants WHERE user_id = ?1 OR session_id = ?1", arguments: [user])
+        try db.execute(
+            sql: "DELETE FROM redpacket_session_journal WHERE user_id = ?1 OR session_id = ?1", arguments: [user])
+        try db.execute(sql: "UPDATE bot_audit_log SET actor = 'erased' WHERE actor = ?", arguments: [user])
+    }
+
+    /// A user's rows, along the list that runs through the ledger from their live win and their latest other attempt.
+    private func ledgerRows(of user: String, in activity: ActivityID, _ db: Database) throws -> [Int64] {
+        try Int64.fetchAll(
+            db,
+            sql: """
+                WITH RECURSIVE own (seq) AS (
+                    SELECT seq FROM bot_user_award WHERE user_id = ?1 AND activity_id = ?2 AND voided_at IS NULL
+                    UNION
+                    SELECT last_seq FROM bot_user_attempt
+                    WHERE user_id = ?1 AND activity_id = ?2 AND last_seq IS NOT NULL
+                    UNION
+                    SELECT l.previous_seq FROM own JOIN bot_draw_ledger l ON l.activity_id = ?2 AND l.seq = own.seq
+                    WHERE l.previous_seq IS NOT NULL
+                )
+                SELECT seq FROM own
+                """, arguments: [user, activity.text])
+    }
+
+    private func forgetMessages(before moment: Instant, _ db: Database) throws {
+        // A message's own time may lie a day before its arrival; those without one have only the arrival.
+        try db.execute(
+            sql: "DELETE FROM bot_processed_message WHERE sent_at_ms > 0 AND sent_at_ms < ?",
+            arguments: [moment.milliseconds])
+        try db.execute(
+            sql: "DELETE FROM bot_processed_message WHERE sent_at_ms = 0 AND processed_at_ms < ?",
+            arguments: [moment.milliseconds])
+    }
+}

@@ -1,0 +1,298 @@
+public import Activities
+internal import Foundation
+internal import GRDB
+internal import GRDBSQLite
+
+/// Everything in one SQLite file: one connection writes, others read.
+///
+/// A batch is one transaction under `synchronous=FULL`, so what ``transact(_:_:)`` returned for is on disk. The first
+/// fault of a write ends the store: whatever the file then holds is found out by opening it again.
+public final class SQLiteStore: Store {
+    /// How the file is opened.
+    public enum Mode: Sendable {
+        /// For one process at a time, behind a lock file.
+        case exclusive
+        /// Beside a process that writes: only what reads works.
+        case readOnly
+    }
+
+    let reader: any DatabaseReader
+    private let writer: (any DatabaseWriter)?
+    private let lock: FileLock?
+    private let hot: HotStatements
+
+    /// The prepared statements of the writing connection, and the length of its WAL.
+    ///
+    /// Unchecked: touched only inside the writer's serialised accesses.
+    private final class HotStatements: @unchecked Sendable {
+        var facts: FactReader?
+        var changes: ChangeWriter?
+        let walFrameCount = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+
+        init() {
+            walFrameCount.initialize(to: 0)
+        }
+
+        deinit {
+            walFrameCount.deallocate()
+        }
+
+        func reader(_ db: Database) throws -> FactReader {
+            if let facts { return facts }
+            let made = try FactReader(db)
+            facts = made
+            return made
+        }
+
+        func writer(_ db: Database) throws -> ChangeWriter {
+            if let changes { return changes }
+            let made = try ChangeWriter(db)
+            changes = made
+            return made
+        }
+    }
+
+    /// At how many frames the WAL is moved into the file; seldom, since every page moved is written a second time.
+    private static let checkpointFrameCount: Int32 = 16_000
+
+    // MARK: Opening
+
+    /// Opens the file at `path`, and creates it when there is none and the mode allows.
+    ///
+    /// - Throws: ``StoreError``: `locked` when another process has it, `foreign` when the file is something else or of
+    ///   a newer version, `corrupt`, `inaccessible`, `notDurable`. A refused file is not changed.
+    public convenience init(path: String, mode: Mode = .exclusive) throws {
+        do {
+            switch mode {
+            case .exclusive:
+                try Self.checkFolder(of: path)
+                let lock = try FileLock(besideDatabase: path)
+                try Self.checkFile(path, mayBeMissing: true)
+                let pool = try DatabasePool(path: path, configuration: Self.configuration)
+                try self.init(writer: pool, lock: lock)
+            case .readOnly:
+                try Self.checkFile(path, mayBeMissing: false)
+                var configuration = Self.configuration
+                configuration.readonly = true
+                try self.init(reader: DatabasePool(path: path, configuration: configuration))
+            }
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    /// A store without a file, for tests. Nothing is durable.
+    public convenience init() throws {
+        do {
+            try self.init(writer: DatabaseQueue(configuration: Self.configuration), lock: nil)
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    private init(reader: some DatabaseReader) {
+        self.reader = reader
+        writer = nil
+        lock = nil
+        hot = HotStatements()
+    }
+
+    private init(writer: some DatabaseWriter, lock: FileLock?) throws {
+        self.writer = writer
+        self.reader = writer
+        self.lock = lock
+        hot = HotStatements()
+        let hot = hot
+        try Schema.migrator.migrate(writer)
+        try writer.write { try Self.foldJournal($0) }
+        try writer.writeWithoutTransaction { db in
+            // The pool sets NORMAL after its own set-up, so FULL is set afterwards and read back.
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2 else {
+                throw StoreError(
+                    code: .notDurable,
+                    message: "The database does not accept synchronous=FULL, so wins could be lost. Nothing was changed.")
+            }
+            if lock != nil, try String.fetchOne(db, sql: "PRAGMA journal_mode") != "wal" {
+                throw StoreError(
+                    code: .notDurable,
+                    message: "The database cannot use a write-ahead log here. Use a local disk, not a network one.")
+            }
+            // Counting frames takes the place of SQLite's automatic checkpoint, which would run inside a commit that
+            // somebody is waiting for.
+            sqlite3_wal_hook(
+                db.sqliteConnection,
+                { count, _, _, frames in
+                    count?.assumingMemoryBound(to: Int32.self).pointee = frames
+                    return SQLITE_OK
+                }, hot.walFrameCount)
+        }
+    }
+
+    /// Brings the sessions' table up to date with what the journal has since the last tick of the process before.
+    private static func foldJournal(_ db: Database) throws {
+        let text = { (column: String) in "strftime('%Y-%m-%d %H:%M:%f', \(column) / 1000.0, 'unixepoch')" }
+        try db.execute(
+            sql: """
+                INSERT INTO redpacket_activity_participants (session_id, user_id, ip_address, join_time, leave_time,
+                    last_heartbeat, status, queue_position, queue_ticket)
+                SELECT session_id, user_id, ip_address, \(text("join_time_ms")), \(text("leave_time_ms")),
+                    \(text("last_heartbeat_ms")), status, queue_position, queue_ticket
+                FROM redpacket_session_journal
+                WHERE id IN (SELECT max(id) FROM redpacket_session_journal GROUP BY session_id)
+                ON CONFLICT (session_id) DO UPDATE SET user_id = excluded.user_id, ip_address = excluded.ip_address,
+                    join_time = excluded.join_time, leave_time = excluded.leave_time,
+                    last_heartbeat = excluded.last_heartbeat, status = excluded.status,
+                    queue_position = excluded.queue_position, queue_ticket = excluded.queue_ticket,
+                    updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+                """)
+        try db.execute(sql: "DELETE FROM redpacket_session_journal")
+    }
+
+    private static var configuration: Configuration {
+        var configuration = Configuration()
+        configuration.foreignKeysEnabled = true
+        configuration.busyMode = .timeout(5)
+        configuration.maximumReaderCount = 4
+        configuration.prepareDatabase { db in
+            try db.execute(
+                sql: """
+                    PRAGMA trusted_schema = OFF;
+                    PRAGMA cell_size_check = ON;
+                    PRAGMA mmap_size = 0;
+                    PRAGMA cache_size = -131072;
+                    """)
+        }
+        return configuration
+    }
+
+    private static func checkFolder(of path: String) throws(StoreError) {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+            throw StoreError(
+                code: .inaccessible,
+                message: "The folder \(folder) does not exist. Nothing was changed. Create it, or name another --database.")
+        }
+    }
+
+    /// Refuses what is not ours before anything of it could be changed.
+    private static func checkFile(_ path: String, mayBeMissing: Bool) throws {
+        guard FileManager.default.fileExists(atPath: path) else {
+            if mayBeMissing { return }
+            throw StoreError(
+                code: .inaccessible,
+                message: "There is no database at \(path). Nothing was changed. Check the name given with --database.")
+        }
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        guard attributes?[.type] as? FileAttributeType == .typeRegular else {
+            throw StoreError(
+                code: .foreign, message: "\(path) is not a regular file. Nothing was changed. Name another --database.")
+        }
+        let foreign = StoreError(
+            code: .foreign,
+            message: "\(path) is not a hongbao database. Nothing was changed. "
+                + "Name another file with --database, or move this one away.")
+        guard let handle = FileHandle(forReadingAtPath: path), let header = try? handle.read(upToCount: 16) else {
+            throw StoreError(
+                code: .inaccessible, message: "\(path) cannot be read. Nothing was changed. Check who may read it.")
+        }
+        try? handle.close()
+        guard header == Data("SQLite format 3\0".utf8) else { throw foreign }
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(5)
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        try queue.read { db in
+            let tableCount = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
+            let application = try Int32.fetchOne(db, sql: "PRAGMA application_id")
+            guard application == Schema.applicationID || (tableCount == 0 && mayBeMissing) else { throw foreign }
+            if try Schema.migrator.hasBeenSuperseded(db) {
+                throw StoreError(
+                    code: .foreign,
+                    message: "\(path) was written by a newer hongbao. Nothing was changed. Use that version.")
+            }
+            // Ours has none: what runs by itself inside the file was put there by somebody else.
+            let trigger = try String.fetchOne(db, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger' LIMIT 1")
+            if let trigger {
+                throw StoreError(
+                    code: .foreign,
+                    message: "\(path) has a trigger that is not ours (\(trigger)). Nothing was changed. "
+                        + "Remove it with the sqlite3 shell, or restore a backup.")
+            }
+            if let size = attributes?[.size] as? Int, size <= 64 << 20 {
+                let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)")
+                if verdict != "ok" {
+                    throw StoreError(
+                        code: .corrupt,
+                        message: "\(path) is damaged. Nothing was changed. Keep a copy of it and its -wal, "
+                            + "and restore a backup.", cause: verdict)
+                }
+            }
+        }
+        try queue.close()
+    }
+
+    // MARK: Writing
+
+    private func requireWriter() throws(StoreError) -> any DatabaseWriter {
+        guard let writer else {
+            throw StoreError(code: .inaccessible, message: "The database was opened for reading only.")
+        }
+        return writer
+    }
+
+    public func transact<Result: Sendable>(
+        _ query: FactQuery, _ decide: @escaping @Sendable (Facts) -> (Changes, Result)
+    ) async throws -> Result {
+        let writer = try requireWriter()
+        let hot = hot
+        do {
+            let result = try await writer.write { db in
+                let facts = try hot.reader(db).facts(for: query, db)
+                let (changes, result) = decide(facts)
+                if !changes.isEmpty { try hot.writer(db).write(changes, db) }
+                return result
+            }
+            if hot.walFrameCount.pointee >= Self.checkpointFrameCount { checkpointSoon() }
+            return result
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    /// Moves the WAL into the file before the next batch, while this one is being answered.
+    private func checkpointSoon() {
+        let hot = hot
+        writer?.asyncWriteWithoutTransaction { db in
+            guard hot.walFrameCount.pointee >= Self.checkpointFrameCount else { return }
+            sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+            hot.walFrameCount.pointee = 0
+        }
+    }
+
+    public func close() async throws {
+        let hot = hot
+        do {
+            if let writer {
+                try await writer.writeWithoutTransaction { db in
+                    hot.facts = nil
+                    hot.changes = nil
+                    sqlite3_wal_hook(db.sqliteConnection, nil, nil)
+                    sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+                }
+            }
+            try reader.close()
+        } catch {
+            throw StoreError(error)
+        }
+        lock?.release()
+    }
+
+    /// What PRAGMA `name` says on the writing connection, for tests and checks.
+    package func pragma(_ name: String) async throws -> String? {
+        try await requireWriter().writeWithoutTransaction { db in
+            try Row.fetchOne(db, sql: "PRAGMA \(name)").map { "\($0[0] as DatabaseValue)" }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+internal import Activities
+internal import Basics
+internal import GRDB
+internal import GRDBSQLite
+internal import Lottery
+
+/// A prepared statement of SQLite's C interface, for what runs on every draw.
+///
+/// Counting both ways, a draw through GRDB's own statements costs about a third more (docs/decisions/0004). Used only
+/// on the connection that it was prepared on, by one thread at a time.
+final class RawStatement {
+    private let statement: OpaquePointer
+    private let connection: OpaquePointer
+
+    /// - Throws: ``StoreError`` when SQLite refuses the text.
+    init(_ sql: String, on db: Database) throws {
+        guard let connection = db.sqliteConnection else {
+            throw StoreError(code: .failed, message: "The database connection is closed.")
+        }
+        var statement: OpaquePointer?
+        let code = sqlite3_prepare_v3(connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+        guard code == SQLITE_OK, let statement else {
+            throw StoreError(sqlite: code, connection)
+        }
+        self.connection = connection
+        self.statement = statement
+    }
+
+    deinit {
+        sqlite3_finalize(statement)
+    }
+
+    // MARK: Parameters, from 1
+
+    func bind(_ index: Int32, _ text: String) {
+        var text = text
+        // An empty buffer may have no address, and a null pointer would bind NULL.
+        if text.isEmpty { sqlite3_bind_text(statement, index, "", 0, Self.transient) }
+        text.withUTF8 { bytes in
+            _ = bytes.withMemoryRebound(to: CChar.self) {
+                $0.isEmpty ? 0 : sqlite3_bind_text(statement, index, $0.baseAddress, Int32($0.count), Self.transient)
+            }
+        }
+    }
+
+    func bind(_ index: Int32, _ text: String?) {
+        if let text { bind(index, text) } else { sqlite3_bind_null(statement, index) }
+    }
+
+    func bind(_ index: Int32, _ value: Int64) {
+        sqlite3_bind_int64(statement, index, value)
+    }
+
+    func bind(_ index: Int32, _ value: Int64?) {
+        if let value { bind(index, value) } else { sqlite3_bind_null(statement, index) }
+    }
+
+    func bind(_ index: Int32, _ bytes: [UInt8]?) {
+        guard let bytes else {
+            sqlite3_bind_null(statement, index)
+            return
+        }
+        _ = bytes.withUnsafeBytes {
+            sqlite3_bind_blob(statement, index, $0.baseAddress, Int32($0.count), Self.transient)
+        }
+    }
+
+    // MARK: Running
+
+    /// Runs a statement that gives no rows, and makes it ready for the next parameters.
+    func run() throws {
+        let code = sqlite3_step(statement)
+        sqlite3_reset(statement)
+        guard code == SQLITE_DONE || code == SQLITE_ROW else { throw StoreError(sqlite: code, connection) }
+    }
+
+    /// Reads at most one row.
+    func first<Value>(_ read: (RawStatement) -> Value) throws -> Value? {
+        let code = sqlite3_step(statement)
+        defer { sqlite3_reset(statement) }
+        switch code {
+        case SQLITE_ROW: return read(self)
+        case SQLITE_DONE: return nil
+        default: throw StoreError(sqlite: code, connection)
+        }
+    }
+
+    // MARK: Columns, from 0, of the row that is being read
+
+    func text(_ column: Int32) -> String? {
+        guard let pointer = sqlite3_column_text(statement, column) else { return nil }
+        let count = Int(sqlite3_column_bytes(statement, column))
+        return String(decoding: UnsafeBufferPointer(start: pointer, count: count), as: UTF8.self)
+    }
+
+    func integer(_ column: Int32) -> Int64? {
+        sqlite3_column_type(statement, column) == SQLITE_NULL ? nil : sqlite3_column_int64(statement, column)
+    }
+
+    private static let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+}
+
+extension StoreError {
+    /// What SQLite said, as what an operator can do about it.
+    init(sqlite code: Int32, _ connection: OpaquePointer?) {
+        let cause = connection.map { String(cString: sqlite3_errmsg($0)) } ?? "SQLite error \(code)"
+        self.init(resultCode: code, cause: cause)
+    }
+
+    init(_ error: any Error) {
+        switch error {
+        case let error as StoreError: self = error
+        case let error as DatabaseError:
+            self.init(resultCode: error.extendedResultCode.rawValue, cause: error.message ?? "\(error)")
+        default: self.init(code: .failed, message: "The database could not be used.", cause: "\(error)")
+        }
+    }
+
+    private init(resultCode: Int32, cause: String) {
+        switch resultCode & 0xFF {
+        case SQLITE_FULL:
+            self.init(
+                code: .full,
+                message: "The disk is full. What was acknowledged is safe, the last batch was not taken. "
+                    + "Free some space and start again.", cause: cause)
+        case SQLITE_CORRUPT, SQLITE_NOTADB:
+            self.init(
+                code: .corrupt,
+                message: "The database file is damaged. Stop, keep a copy of the file and its -wal, and restore a backup.",
+                cause: cause)
+        case SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_PERM, SQLITE_AUTH:
+            self.init(
+                code: .inaccessible,
+                message: "The database file cannot be opened or written. Nothing was changed. "
+                    + "Check that its folder exists and that you may write there.", cause: cause)
+        case SQLITE_BUSY, SQLITE_LOCKED:
+            self.init(
+                code: .locked,
+                message: "Another program holds the database for too long. The last batch was not taken. "
+                    + "Close that program and start again.", cause: cause)
+        case SQLITE_CONSTRAINT:
+            self.init(
+                code: .constraint,
+                message: "A rule of the database refused the last batch; nothing of it was written. "
+                    + "Start again, and check that no other program changes the file.", cause: cause)
+        default:
+            self.init(
+                code: .failed,
+                message: "The database failed. What was acknowledged is safe, the last batch may not be. Start again.",
+                cause: cause)
+        }
+    }
+}

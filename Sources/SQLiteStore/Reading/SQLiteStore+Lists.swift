@@ -1,0 +1,205 @@
+public import Activities
+public import Basics
+internal import Foundation
+internal import GRDB
+public import Lottery
+
+extension SQLiteStore {
+    /// Runs `body` on a reading connection.
+    private func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        do {
+            return try await reader.read(body)
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    public func wins(of user: UserID) async throws -> [Win] {
+        try await read { db in try fetchWins(of: user, in: nil, db) }
+    }
+
+    public func winners(of activities: [ActivityID], page: Int, pageSize: Int) async throws -> WinnersPage {
+        try await read { db in
+            let ids = activities.map(\.text)
+            let rank = try JSONEncoder().encode(ids)
+            let visible = """
+                WITH visible (activity_id, place) AS (SELECT value, key FROM json_each(?1)),
+                winners (user_id, activity_id, seq, place) AS (
+                    SELECT w.user_id, w.activity_id, w.seq, v.place
+                    FROM visible v JOIN bot_user_award w ON w.activity_id = v.activity_id
+                    WHERE w.voided_at IS NULL AND (w.user_id IS NULL OR NOT EXISTS (
+                        SELECT 1 FROM visible newer JOIN bot_user_award earlier
+                            ON earlier.user_id = w.user_id AND earlier.activity_id = newer.activity_id
+                        WHERE newer.place < v.place AND earlier.voided_at IS NULL)))
+                """
+            let list = String(decoding: rank, as: UTF8.self)
+            let count = try Int.fetchOne(db, sql: "\(visible) SELECT count(*) FROM winners", arguments: [list]) ?? 0
+            let pageCount = (count + pageSize - 1) / pageSize
+            let page = max(1, min(page, pageCount))
+            let rows = try Row.fetchAll(
+                db,
+                sql: "\(visible) SELECT user_id, activity_id, seq FROM winners ORDER BY place, seq LIMIT ?2 OFFSET ?3",
+                arguments: [list, pageSize, (page - 1) * pageSize])
+            let winners = try rows.map { row in
+                let wins =
+                    if let user = (row["user_id"] as String?).map({ UserID($0) }) {
+                        try fetchWins(of: user, in: ids, db)
+                    } else {
+                        try fetchWins(
+                            where: "w.activity_id = ? AND w.seq = ?",
+                            arguments: [row["activity_id"] as String, row["seq"] as Int64], db)
+                    }
+                return WinnersPage.Winner(gameID: wins.first?.gameID ?? "", wins: wins)
+            }
+            return WinnersPage(page: page, pageCount: pageCount, winnerCount: count, winners: winners)
+        }
+    }
+
+    public func draw(_ receipt: Receipt) async throws -> StoredDraw? {
+        try await read { db in
+            guard
+                let row = try Row.fetchOne(
+                    db, sql: ledgerQuery("l.activity_id = ? AND l.seq = ? AND l.type = 'draw'"),
+                    arguments: [receipt.activity.text, receipt.seq])
+            else { return nil }
+            let ledgerRow = try ledgerRow(row)
+            guard case .draw(let entry) = ledgerRow.event else { return nil }
+            let voidedAt = try String.fetchOne(
+                db, sql: "SELECT voided_at FROM bot_user_award WHERE activity_id = ? AND seq = ?",
+                arguments: [receipt.activity.text, receipt.seq])
+            return StoredDraw(
+                row: ledgerRow, entry: entry, rules: try StoredRules(json: row["rules"]).rules,
+                commitment: try row.hash("commitment"),
+                seed: row["closed_at"] == nil ? nil : try seed(row),
+                voidedAt: voidedAt.flatMap { Instant(dateTimeText: $0) })
+        }
+    }
+
+    public func data(of user: UserID) async throws -> UserData {
+        try await read { db in
+            UserData(
+                user: user,
+                gameID: try String.fetchOne(
+                    db, sql: "SELECT bind_id FROM bot_activity_user WHERE id = ?", arguments: [user.text]),
+                wins: try fetchWins(of: user, in: nil, db),
+                missCount: try Int.fetchOne(
+                    db, sql: "SELECT sum(misses) FROM bot_user_attempt WHERE user_id = ?", arguments: [user.text]) ?? 0,
+                messageCount: try Int.fetchOne(
+                    db, sql: "SELECT count(*) FROM bot_processed_message WHERE user_id = ?", arguments: [user.text])
+                    ?? 0,
+                hasSession: false)
+        }
+    }
+
+    public func ledger(of activity: ActivityID, from seq: Int64, limit: Int) async throws -> [LedgerRow] {
+        try await read { db in
+            try Row.fetchAll(
+                db, sql: ledgerQuery("l.activity_id = ? AND l.seq >= ? ORDER BY l.seq LIMIT ?"),
+                arguments: [activity.text, seq, limit]
+            ).map(ledgerRow)
+        }
+    }
+
+    public func winners(of activity: ActivityID, after seq: Int64, limit: Int) async throws -> [StoredWin] {
+        try await read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT w.*, coalesce(a.prefix, '') AS prefix
+                    FROM bot_user_award w
+                    LEFT JOIN bot_activity_award a ON a.activity_id = w.activity_id AND a.id = w.activity_award_id
+                    WHERE w.activity_id = ? AND w.seq > ? ORDER BY w.seq LIMIT ?
+                    """, arguments: [activity.text, seq, limit]
+            ).map { row in
+                StoredWin(
+                    receipt: Receipt(activity: activity, seq: row["seq"]),
+                    user: (row["user_id"] as String?).map { UserID($0) }, gameID: row["game_id"],
+                    award: AwardLabel(
+                        id: AwardID(row["activity_award_id"]), prefix: row["prefix"], name: row["award_name"]),
+                    wonAt: try instant(row, "created_at"), voidedAt: row.instant("voided_at"))
+            }
+        }
+    }
+}
+
+private func fetchWins(of user: UserID, in activities: [String]?, _ db: Database) throws -> [Win] {
+    guard let activities else {
+        return try fetchWins(where: "w.user_id = ? AND w.voided_at IS NULL", arguments: [user.text], db)
+    }
+    return try fetchWins(
+        where: """
+            w.user_id = ? AND w.voided_at IS NULL
+            AND w.activity_id IN (\(databaseQuestionMarks(count: activities.count)))
+            """, arguments: [user.text] + StatementArguments(activities), db)
+}
+
+private func fetchWins(where condition: String, arguments: StatementArguments, _ db: Database) throws -> [Win] {
+    try Row.fetchAll(
+        db,
+        sql: """
+            SELECT w.*, coalesce(p.prefix, '') AS prefix, coalesce(a.name, w.activity_id) AS activity_name
+            FROM bot_user_award w
+            LEFT JOIN bot_activity_award p ON p.activity_id = w.activity_id AND p.id = w.activity_award_id
+            LEFT JOIN bot_activity a ON a.id = w.activity_id
+            WHERE \(condition) ORDER BY w.created_at DESC, w.activity_id, w.seq DESC
+            """, arguments: arguments
+    ).map { row in
+        Win(
+            activityName: row["activity_name"],
+            award: AwardLabel(id: AwardID(row["activity_award_id"]), prefix: row["prefix"], name: row["award_name"]),
+            receipt: Receipt(activity: ActivityID(row["activity_id"]), seq: row["seq"]), gameID: row["game_id"],
+            wonAt: try instant(row, "created_at"), voidedAt: row.instant("voided_at"))
+    }
+}
+
+private func instant(_ row: Row, _ column: String) throws -> Instant {
+    guard let instant = row.instant(column) else {
+        throw StoreError(code: .corrupt, message: "Column \(column) has a time that cannot be read.")
+    }
+    return instant
+}
+
+// MARK: The ledger
+
+/// Rows of the ledger with their rounds.
+private func ledgerQuery(_ condition: String) -> String {
+    """
+    SELECT l.*, r.rules, r.commitment, r.seed, r.closed_at
+    FROM bot_draw_ledger l
+    LEFT JOIN bot_draw_round r ON r.activity_id = l.activity_id AND r.round = l.round
+    WHERE \(condition)
+    """
+}
+
+private func seed(_ row: Row) throws -> RoundSeed {
+    guard let data = row["seed"] as Data?, let seed = RoundSeed(Array(data)) else {
+        throw StoreError(code: .corrupt, message: "bot_draw_round has a seed that is not 32 bytes.")
+    }
+    return seed
+}
+
+private func ledgerRow(_ row: Row) throws -> LedgerRow {
+    let unreadable = StoreError(code: .corrupt, message: "bot_draw_ledger has a row that cannot be read.")
+    let event: LedgerEvent
+    switch row["type"] as String {
+    case "open":
+        event = .open(
+            round: row["round"], rules: try StoredRules(json: row["rules"]).rules,
+            commitment: try row.hash("commitment"))
+    case "draw":
+        event = .draw(
+            DrawEntry(
+                round: row["round"], user: (row["user_id"] as String?).map { UserID($0) },
+                salt: (row["salt"] as Data?).flatMap { Salt(Array($0)) }, userHash: try row.hash("user_hash"),
+                attempt: row["attempt"], award: (row["award_id"] as String?).map { AwardID($0) },
+                remaining: row["remaining"]))
+    case "close": event = .close(round: row["round"], seed: try seed(row))
+    case "void":
+        guard let receipt = (row["receipt"] as String?).flatMap({ Receipt($0) }), let reason = row["reason"] as String?
+        else { throw unreadable }
+        event = .void(receipt: receipt, reason: reason)
+    default: throw unreadable
+    }
+    return LedgerRow(
+        seq: row["seq"], at: Instant(milliseconds: row["at_ms"]), event: event, hash: try row.hash("hash"))
+}

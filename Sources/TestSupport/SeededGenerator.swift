@@ -1,0 +1,23 @@
+internal import Foundation
+
+/// A generator that repeats, for tests: SplitMix64.
+public struct SeededGenerator: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    public init(seed: UInt64) {
+        state = seed
+    }
+
+    public mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+        return word ^ (word >> 31)
+    }
+
+    /// What random tests start from: `HONGBAO_SEED`, else 20270210. Print it with every failure.
+    public static var baseSeed: UInt64 {
+        ProcessInfo.processInfo.environment["HONGBAO_SEED"].flatMap { UInt64($0) } ?? 20_270_210
+    }
+}
