@@ -1,0 +1,154 @@
+import Activities
+import ChatCommands
+import Lottery
+import Testing
+
+// Rows of hardening.md section 1.1 that concern parsing.
+@Suite struct HostileTextTests {
+    @Test(arguments: [
+        "", " ", "\u{3000}", "\u{3000}\u{3000} ", "\n", "\r\n\r\n", "\u{200B}\u{FEFF}", "\t\u{85}\u{2028}",
+    ])
+    func emptyTextIsIgnored(_ text: String) {
+        #expect(parse(text) == .ignored)
+        #expect(parse(text, privately) == .ignored)
+    }
+
+    @Test(arguments: ["抽奖\u{301}", "抽\u{301}奖", "抽奖\u{20DD}", "抽奖 \u{301}"])
+    func aCombiningMarkNeverDraws(_ text: String) {
+        #expect(parse(text) == .unknown(suggestion: .draw))
+        #expect(parse(text, privately) == .unknown(suggestion: .draw))
+        #expect(parse("/" + text) == .unknown(suggestion: .draw))
+    }
+
+    @Test func aCombiningMarkNeverBinds() {
+        #expect(parse("绑定\u{301}剑侠客") == .ignored)
+        #expect(parse("绑定\u{301}") == .unknown(suggestion: .bind))
+    }
+
+    @Test func compatibilityIdeographsFoldForMatchingOnly() {
+        // U+F961 率, U+F9DB 率, U+F9CA 流, U+F97E 量
+        #expect(parse("概\u{F961}") == .command(.pool))
+        #expect(parse("\u{F9CA}\u{F97E}") == .command(.traffic))
+        #expect(parse("绑定 \u{F9DB}") == bound("\u{F9DB}"))
+        let content = parse("绑定 e\u{301}")
+        guard case .command(.bind(let gameID)) = content else {
+            Issue.record("\(content)")
+            return
+        }
+        #expect(Array(gameID.text.utf8) == Array("e\u{301}".utf8))
+    }
+
+    @Test(arguments: [
+        "抽\u{200B}奖", "\u{FEFF}抽奖", "抽\u{200D}奖\u{200C}", "\u{2066}抽奖\u{2069}", "抽\u{AD}奖", "抽奖\u{FE0F}",
+        "d\u{200B}raw",
+        "抽\u{E0100}奖", "\u{202E}抽奖",
+    ])
+    func invisibleScalarsAreNotSeen(_ text: String) {
+        #expect(parse(text) == .command(.draw))
+    }
+
+    // "dr" Cyrillic а "w"
+    @Test(arguments: ["dr\u{430}w", "\u{501}raw", "抽\u{5956}\u{0}", "抽\u{0}奖", "抽\u{1B}奖", "抽\u{7F}奖"])
+    func lookAlikesAndControlsAreNotFolded(_ text: String) {
+        #expect(parse(text) == .ignored)
+    }
+
+    @Test func adminWordsOfPlayersStayCommands() {
+        #expect(parse("抽奖结束") == .command(.stop(activity: nil)))
+        #expect(parse("作废 spring-sample-1 我说的") == .command(.void(receipt, reason: "我说的")))
+    }
+
+    @Test func whatIsTooLongIsRefusedOrIgnored() {
+        let marks = String(repeating: "\u{301}", count: 200_000)
+        #expect(parse("抽奖" + marks) == .ignored)
+        #expect(parse("a" + marks) == .ignored)
+        #expect(parse("a" + marks, privately) == .ignored)
+        let long = String(repeating: "长", count: 400_000)
+        #expect(parse("绑定 " + long) == .badArgument(.bind, .tooLong(maximumSize: 4096)))
+        #expect(parse("绑定" + long) == .badArgument(.bind, .tooLong(maximumSize: 4096)))
+        #expect(parse("抽奖 " + long) == .badArgument(.draw, .tooLong(maximumSize: 4096)))
+        #expect(parse("/抽奖 " + long) == .badArgument(.draw, .tooLong(maximumSize: 4096)))
+        #expect(parse("抽奖" + long) == .ignored)
+        #expect(parse(long) == .ignored)
+        #expect(parse(long, privately) == .ignored)
+        #expect(parse(String(repeating: " ", count: 5000) + "抽奖") == .ignored)
+    }
+
+    @Test func theLimitIsInBytesAndExact() {
+        let fits = "绑定 " + String(repeating: "a", count: 4096 - 7)
+        #expect(fits.utf8.count == 4096)
+        #expect(parse(fits) == .badArgument(.bind, .tooLong(maximumSize: 64)))
+        #expect(parse(fits + "a") == .badArgument(.bind, .tooLong(maximumSize: 4096)))
+    }
+
+    @Test func invalidUTF8IsIgnored() {
+        let word = Array("绑定 ".utf8)
+        for tail in [[0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE5, 0x89], [0x80]]
+            as [[UInt8]]
+        {
+            #expect(parse(bytes: word + tail) == .ignored)
+            #expect(parse(bytes: tail + word, privately) == .ignored)
+            #expect(parse(bytes: Array("抽奖".utf8) + tail) == .ignored)
+            #expect(parse(bytes: Array("/".utf8) + tail) == .ignored)
+            #expect(parse(bytes: tail, privately) == .ignored)
+        }
+    }
+
+    @Test func aBorrowedSequenceIsReadToo() {
+        #expect(parser.parse(bytes: "抽奖".utf8.lazy.map { $0 }, context: group) == .command(.draw))
+        #expect(parser.parse(bytes: repeatElement(0x61, count: 1_000_000), context: group) == .ignored)
+    }
+
+    /// Seeded, so that a failure comes back: splitmix64.
+    private struct Generator: RandomNumberGenerator {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var word = state
+            word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+            return word ^ (word >> 31)
+        }
+    }
+
+    @Test(arguments: 0..<4 as Range<UInt64>)
+    func anyBytesAreSurvived(_ seed: UInt64) {
+        var generator = Generator(state: seed)
+        let parts: [[UInt8]] =
+            CommandCatalogue.declarations.flatMap { [Array($0.words[0].simplified.utf8), Array($0.aliases[0].utf8)] }
+            + [
+                "@", "＠", "红包助手", "剑三", "/", "／", " ", "\u{3000}", "\r\n", "\u{301}", "\u{200B}", "-", ":", "：", "1",
+                "９", "开", "了",
+            ]
+            .map { Array($0.utf8) }
+            + [[0xFF], [0xE5], [0xE5, 0xA5], [0xF0, 0x9F], [0x80], [0]]
+        let contexts = [group, privately, mentioned, adminInGroup, adminPrivately]
+        for _ in 0..<3000 {
+            var bytes: [UInt8] = []
+            for _ in 0..<Int.random(in: 0...8, using: &generator) {
+                if Int.random(in: 0..<3, using: &generator) == 0 {
+                    bytes += (0..<Int.random(in: 0...6, using: &generator)).map { _ in
+                        .random(in: 0...255, using: &generator)
+                    }
+                } else {
+                    bytes += parts.randomElement(using: &generator) ?? []
+                }
+            }
+            let context = contexts.randomElement(using: &generator) ?? group
+            let content = parse(bytes: bytes, context)
+            #expect(parse(bytes: bytes, context) == content)
+            if String(validating: bytes, as: UTF8.self) == nil { #expect(content == .ignored) }
+        }
+    }
+
+    @Test(arguments: [" ", "\u{3000}", "@", "抽", "绑定 ", "/", "\u{200B}", "@红包助手 ", "a", "1 ", ":", "\u{301}", "剑三 "])
+    func aFullMessageIsReadInNoTime(_ unit: String) {
+        let text = String(repeating: unit, count: 4096 / unit.utf8.count)
+        let start = ContinuousClock.now
+        for context in [group, privately] {
+            for prefix in ["", "绑定 ", "奖品数量 "] { _ = parse(prefix + text, context) }
+        }
+        #expect(ContinuousClock.now - start < .seconds(1))
+    }
+}

@@ -1,0 +1,243 @@
+import Activities
+import Basics
+import Lottery
+import Resources
+import Testing
+import TrafficGate
+
+@testable import ChatCommands
+
+@Suite struct ReplyWriterTests {
+    static let writers = Dictionary(
+        uniqueKeysWithValues: ReplyLanguage.allCases.map { ($0, try! ReplyWriter(language: $0)) })
+
+    private func reply(
+        _ outcome: Outcome, _ language: ReplyLanguage = .simplifiedChinese, position: Int? = nil, isAdmin: Bool = false
+    ) -> String {
+        Self.writers[language]?.text(for: Response(outcome, position: position), isAdmin: isAdmin) ?? ""
+    }
+
+    @Test(arguments: ReplyLanguage.allCases)
+    func everyOutcomeHasWords(_ language: ReplyLanguage) {
+        for outcome in Samples.outcomes {
+            for isAdmin in [false, true] {
+                let text = reply(outcome, language, isAdmin: isAdmin)
+                #expect(!text.isEmpty, "\(outcome)")
+                #expect(!text.contains("{{") && !text.contains("}}"), "\(text)")
+                #expect(text.utf8.last != 0x0A && text.utf8.first != 0x0A, "\(text)")
+                #expect(!text.contains("\n\n"), "\(text)")
+                #expect(!text.contains("Optional("), "\(text)")
+                #expect(!text.contains("&quot;") && !text.contains("&#39;"), "\(text)")
+            }
+        }
+        #expect(reply(.ignored, language).isEmpty)
+        #expect(reply(.ignored, language, position: 3).isEmpty)
+    }
+
+    @Test func theSamplesHaveEveryCode() {
+        #expect(Set(Samples.outcomes.map(\.code)) == Set(OutcomeCode.allCases).subtracting([.ignored]))
+    }
+
+    @Test(arguments: [
+        (Outcome.won(Samples.attempt(Samples.label, left: 0)), "恭喜中奖"),
+        (.missed(Samples.attempt(nil, left: nil)), "很遗憾，未中奖"),
+        (.ok(.bound(gameID: "剑侠客", previous: nil)), "绑定成功"),
+        (.ok(.bound(gameID: "剑侠客", previous: "路人甲")), "绑定成功"),
+    ])
+    func theWordsOfTheSourceAreThere(_ outcome: Outcome, _ words: String) {
+        #expect(reply(outcome).contains(words))
+        #expect(reply(outcome, .english).contains(words))
+    }
+
+    @Test func aStartSaysSoWithCommitmentAndHead() {
+        let view = StartView(
+            activityName: "春节抽奖", round: 2, commitment: "c0ffee", head: "beef", warnings: [], endsAt: nil)
+        #expect(
+            reply(.ok(.started(view)), isAdmin: true)
+                == "活动开启成功：春节抽奖（第 2 轮）\n承诺 c0ffee\n账本头 beef\n大家可以发送“抽奖”参加了。")
+    }
+
+    @Test func aWinShowsAwardReceiptAndCheckCode() {
+        #expect(
+            reply(.won(Samples.attempt(Samples.label, left: 0)))
+                == "🎉 恭喜中奖！【一等奖】游戏主机\n活动：春节抽奖\n编号 spring-sample-1，校验码 0123456789abcdef\n发送“验证 spring-sample-1”可以核对。")
+    }
+
+    @Test func aPlaceSaysHowLongAndThatItIsKept() {
+        let unknown = reply(.queued(Place(position: 3, wait: .unknown)), position: 3)
+        #expect(
+            unknown == "参加的人很多，您正在排队：第 3 位，前面还有 2 人，预计等待时间：暂时无法估计。\n位置会为您保留，请稍后再发“抽奖”。")
+        #expect(reply(.queued(Place(position: 1, wait: .seconds(20...45)))).contains("第 1 位，前面没有人了，预计等待时间：20 到 45 秒"))
+        #expect(reply(.queued(Place(position: 9, wait: .seconds(100...200)))).contains("1 到 4 分钟"))
+    }
+
+    @Test func whoeverWaitsIsRemindedOfIt() {
+        #expect(reply(.ok(.binding(gameID: "a")), position: 5).hasSuffix("\n您还在排队：第 5 位。"))
+        #expect(!reply(.queued(Place(position: 5, wait: .unknown)), position: 5).contains("您还在排队：第 5 位。"))
+    }
+
+    @Test func timesAreOfTheWritersZone() throws {
+        let utc = try ReplyWriter(timeZone: "UTC")
+        let response = Response(.ok(.wins([Samples.win])))
+        #expect(utc.text(for: response, isAdmin: false).contains("2027-01-15 08:00"))
+        #expect(reply(.ok(.wins([Samples.win]))).contains("2027-01-15 16:00"))
+        #expect(throws: ReplyTextError.self) { try ReplyWriter(timeZone: "Nowhere/Land") }
+    }
+
+    @Test func aRefusedSettingNamesItsRange() {
+        let error = GateConfigurationError.invalidValue(key: "rush_hour_start", value: "24", expected: .integer(0...23))
+        #expect(
+            reply(.badArgument(.trafficSetting(error)), isAdmin: true)
+                == "“rush_hour_start”要写 0 到 23 之间的数字，“24”不行。原来的值不变。")
+        let unknown = reply(.badArgument(.trafficSetting(.unknownKey("x"))), isAdmin: true)
+        #expect(GateConfiguration.keys.allSatisfy { unknown.contains($0.name) })
+    }
+
+    // MARK: Help
+
+    @Test(arguments: ReplyLanguage.allCases)
+    func helpShowsWhatThePersonMayRun(_ language: ReplyLanguage) {
+        let player = reply(.ok(.help(nil)), language)
+        let admin = reply(.ok(.help(nil)), language, isAdmin: true)
+        for declaration in CommandCatalogue.declarations {
+            let line = "\n\(declaration.usage(in: language)) — "
+            #expect(player.contains(line) == !declaration.isForAdmins)
+            #expect(admin.contains(line))
+        }
+    }
+
+    @Test(arguments: ReplyLanguage.allCases, CommandName.allCases)
+    func helpOnACommandOneMayNotRunIsAsIfUnknown(_ language: ReplyLanguage, _ name: CommandName) {
+        let unknown = reply(.badArgument(.argument(.help, .unknownCommand)), language)
+        #expect((reply(.ok(.help(name)), language) == unknown) == name.isForAdmins)
+        let topic = reply(.ok(.help(name)), language, isAdmin: true)
+        #expect(topic.hasPrefix(CommandCatalogue.declaration(of: name).usage(in: language)))
+    }
+
+    @Test func anAdminCommandIsNeverSuggestedToAPlayer() {
+        #expect(
+            reply(.unknownCommand(suggestion: .start)) == reply(.unknownCommand(suggestion: nil)))
+        #expect(reply(.unknownCommand(suggestion: .start), isAdmin: true) == "您是想发送“抽奖开始”吗？")
+        #expect(reply(.unknownCommand(suggestion: .draw)) == "您是想发送“抽奖”吗？")
+    }
+
+    // MARK: Echo
+
+    @Test(arguments: ReplyLanguage.allCases)
+    func nothingDangerousIsRepeated(_ language: ReplyLanguage) {
+        let nonCharacter = String(Unicode.Scalar(UInt32(0xFDD0))!)
+        let evil = "a\u{202E}b\u{0}c\u{1B}[31m\r\nINFO fake\u{2028}x\u{E000}" + nonCharacter + "\u{200B}{{head}}<b>"
+        let outcomes: [Outcome] = [
+            .gameIDUsed(gameID: evil), .maintenance(reason: evil), .ok(.bound(gameID: evil, previous: evil)),
+            .badArgument(.unknownActivity(name: evil)), .badArgument(.unknownReceipt(evil)),
+            .badArgument(.trafficSetting(.unknownKey(evil))), .ok(.maintenance(isOn: true, reason: evil)),
+            .badArgument(.fileNotFound(file: evil, available: [evil])),
+            .ok(
+                .wins([
+                    Win(
+                        activityName: evil, award: .init(id: "a", prefix: evil, name: evil), receipt: receipt,
+                        gameID: evil, wonAt: Samples.at)
+                ])),
+        ]
+        for outcome in outcomes {
+            let text = reply(outcome, language)
+            #expect(text.contains("abc[31m"))
+            #expect(text.contains("x\u{FFFD}\u{FFFD}{{head}}<b>"))
+            let forbidden = text.unicodeScalars.filter {
+                $0 != "\n"
+                    && [.control, .format, .lineSeparator, .privateUse, .unassigned].contains(
+                        $0.properties.generalCategory)
+            }
+            #expect(forbidden.isEmpty)
+            #expect(!text.contains("\nINFO"))
+        }
+    }
+
+    @Test(arguments: [
+        ("剑侠客", "剑侠客"), ("", ""), ("a\tb", "a b"), ("🐉 龙", "🐉 龙"), ("❤️", "❤️"), ("e\u{301}", "e\u{301}"),
+        ("a" + String(repeating: "\u{301}", count: 50), "a" + String(repeating: "\u{301}", count: 4)),
+        (String(repeating: "长", count: 81), String(repeating: "长", count: 80) + "…"),
+        ("\u{10FFFD}\u{E0001}\u{F8FF}", "\u{FFFD}\u{FFFD}"), ("\u{9FFF}", "\u{9FFF}"),
+    ])
+    func echoCleans(_ text: String, _ shown: String) {
+        #expect(Array(echo(text).unicodeScalars) == Array(shown.unicodeScalars))
+    }
+
+    @Test(
+        arguments: [
+            (0, "0%"), (1, "100%"), (0.5, "50%"), (0.005, "0.5%"), (0.123456, "12.3456%"), (1e-9, "<0.0001%"),
+            (1 - 1e-9, ">99.9999%"), (1.0000001, "100%"), (-0.1, "0%"), (.nan, "0%"),
+        ] as [(Double, String)])
+    func chancesAreRoundedHonestly(_ chance: Double, _ text: String) {
+        #expect(percentText(chance) == text)
+    }
+}
+
+@Suite struct ReplyTextsTests {
+    @Test(arguments: ReplyLanguage.allCases)
+    func everyKeyIsThereAndNoOther(_ language: ReplyLanguage) throws {
+        let texts = try ReplyTexts.parse(language.file.text)
+        #expect(Set(texts.keys) == ReplyTexts.keys)
+        #expect(texts.values.allSatisfy { !$0.isEmpty })
+        _ = try ReplyTexts(language, overriding: nil)
+    }
+
+    @Test func everyLanguageUsesTheSameValues() throws {
+        let reference = try ReplyTexts.parse(ReplyLanguage.simplifiedChinese.file.text)
+        for language in ReplyLanguage.allCases {
+            for (key, text) in try ReplyTexts.parse(language.file.text) {
+                let names = try ReplyTemplate(text).names
+                #expect(try names == ReplyTemplate(reference[key] ?? "").names, "\(language.rawValue) \(key)")
+            }
+        }
+    }
+
+    @Test func traditionalTextsHaveNoSimplifiedCharacters() throws {
+        // Characters of command words whose traditional form differs, but for those that are a traditional one too.
+        let simplified = Set(
+            CommandCatalogue.declarations.flatMap(\.words).flatMap { word in
+                zip(word.simplified.unicodeScalars, word.traditional.unicodeScalars).filter { $0 != $1 }.map(\.0)
+            })
+        for (key, text) in try ReplyTexts.parse(ReplyLanguage.traditionalChinese.file.text) {
+            #expect(simplified.isDisjoint(with: text.unicodeScalars), "\(key): \(text)")
+        }
+    }
+
+    @Test func anOperatorsTextTakesThePlaceOfOne() throws {
+        let writer = try ReplyWriter(overriding: "not_bound: 请先绑定！\nwon: '恭喜中奖 {{award}}'\nsummary.draw: 碰碰运气\n")
+        #expect(writer.text(for: Response(.notBound), isAdmin: false) == "请先绑定！")
+        let won = writer.text(for: Response(.won(Samples.attempt(Samples.label, left: 0))), isAdmin: false)
+        #expect(won == "恭喜中奖 【一等奖】游戏主机")
+        #expect(writer.text(for: Response(.ok(.help(nil))), isAdmin: false).contains("抽奖 — 碰碰运气"))
+        #expect(writer.text(for: Response(.noActivity), isAdmin: false).hasPrefix("现在没有开放的抽奖活动"))
+    }
+
+    @Test(arguments: ["", "# nothing\n", "---\n"])
+    func anEmptyFileChangesNothing(_ yaml: String) throws {
+        _ = try ReplyWriter(overriding: yaml)
+    }
+
+    @Test(
+        arguments: [
+            ("nonsense: a", "nonsense"), ("won: '{{#award}}'", "won"), ("won: '{{award'", "won"),
+            ("won: '{{salt}}'", "won"),
+            ("won: '{{award.id}}'", "won"), ("won: '{{> help}}'", "won"), ("won: '{{{award}}}'", "won"),
+            ("won: '{{#award}}{{/receipt}}'", "won"), ("won: '{{=<% %>=}}'", "won"), ("won: [a]", "won"),
+            ("won: a\nwon: b", "won"), ("- a", nil), ("a: [", nil), ("just text", nil),
+        ] as [(String, String?)])
+    func aBrokenTextIsRefusedByName(_ yaml: String, _ key: String?) {
+        let error = #expect(throws: ReplyTextError.self) { try ReplyWriter(overriding: yaml) }
+        if let key {
+            #expect(error?.description.contains(key) == true)
+        } else {
+            #expect(error?.key == nil)
+        }
+    }
+
+    @Test(arguments: ResourceFile.allCases)
+    func everyFileIsText(_ file: ResourceFile) {
+        #expect(!file.bytes.isEmpty)
+        #expect(String(validating: file.bytes, as: UTF8.self) == file.text)
+        #expect(!file.text.contains("\r"))
+    }
+}
