@@ -106,6 +106,15 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: swiftSettings),
+        // What `make bench` runs.
+        .executableTarget(
+            name: "hongbao-bench",
+            dependencies: [
+                "Basics", "Lottery", "Activities", "SQLiteStore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/Sources", swiftSettings: swiftSettings),
         // What several test targets share.
         .target(
             name: "TestSupport",
@@ -113,6 +122,21 @@ let package = Package(
                 "Basics", "Lottery", "TrafficGate", "Activities", "SQLiteStore",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "hongbaoTests",
+            dependencies: [
+                "hongbao", "Basics", "Lottery", "TrafficGate", "Activities", "ActivityFiles", "ChatCommands",
+                "ChatPlatforms", "Resources", "SQLiteStore", "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ChatCommandsTests",
+            dependencies: [
+                "Basics", "Lottery", "TrafficGate", "Activities", "ChatCommands", "Resources", "TestSupport",
             ],
             swiftSettings: swiftSettings),
         .testTarget(

@@ -3,17 +3,21 @@ internal import Lottery
 internal import TrafficGate
 
 extension ActivityStateMachine {
-    /// An admin's command. Each one that changes something, or is refused, is audited with before and after.
+    /// An admin's command. Each one is audited, what changes something with before and after.
     mutating func decideForAdmin(
         _ command: Command, _ item: BatchItem, _ batch: inout Batch, _ entropy: inout some RandomNumberGenerator
     ) -> Decision {
         let request = item.request
         switch command {
-        case .activities: return .answered(.ok(.activities(listActivities(in: request.chat))))
-        case .traffic: return .answered(.ok(.traffic(gate.summary(now: batch.now))))
+        case .activities:
+            audit(request, .activities, target: "", result: .ok, &batch)
+            return .answered(.ok(.activities(listActivities(in: request.chat))))
+        case .traffic:
+            audit(request, .traffic, target: "", result: .ok, &batch)
+            return .answered(.ok(.traffic(gate.summary(now: batch.now))))
         case .export(let name):
             guard let id = activityID(named: name), let record = activities[id] else {
-                return .answered(.badArgument(.unknownActivity(name: name)))
+                return .answered(refuse(.unknownActivity(name: name), .export, target: name, request, &batch))
             }
             audit(request, .export, target: id.text, result: .ok, &batch)
             return .reading(.export(id, name: record.activity.name))
@@ -95,6 +99,8 @@ extension ActivityStateMachine {
         activities[id]?.status = .active
         activities[id]?.openedAt = batch.now
         activities[id]?.isStartUsed = true
+        // Whoever opens it after its end means to: an end that has passed must not close it again.
+        if let endsAt = activities[id]?.activity.endsAt, endsAt <= batch.now { activities[id]?.isEndUsed = true }
         openActivities.insert(id)
         beginRound(id, &batch, &entropy)
         guard let record = activities[id], let round = record.openRound else {

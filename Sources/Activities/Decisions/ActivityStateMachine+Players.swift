@@ -200,7 +200,9 @@ extension ActivityStateMachine {
     private func visibleActivities(in chat: ChatID?) -> [ActivityID] {
         activities.values
             .filter { $0.lastRound > 0 && $0.activity.scope.includes(chat) }
-            .sorted { ($1.openedAt?.milliseconds ?? 0, $0.activity.id) < ($0.openedAt?.milliseconds ?? 0, $1.activity.id) }
+            .sorted {
+                ($1.openedAt?.milliseconds ?? 0, $0.activity.id) < ($0.openedAt?.milliseconds ?? 0, $1.activity.id)
+            }
             .map(\.activity.id)
     }
 

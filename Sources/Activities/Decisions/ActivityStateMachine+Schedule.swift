@@ -2,20 +2,29 @@ internal import Basics
 internal import Lottery
 
 extension ActivityStateMachine {
-    /// Opens and closes what is due, once.
+    /// Closes and opens what is due, once.
+    ///
+    /// All that ends is closed before anything opens: where one activity ends another may begin at that very moment.
     ///
     /// - Source: spec.md section 5, `starts_at`/`ends_at`.
     mutating func applySchedule(now: Instant, entropy: inout some RandomNumberGenerator) {
         var batch = Batch(now: now, facts: Facts(), changes: scheduled)
-        for id in activities.keys.sorted() {
-            guard let record = activities[id] else { continue }
-            if record.status == .active, isDue(record.activity.endsAt, used: record.isEndUsed, now) {
-                let view = close(id, &batch)
-                audit("schedule.stop", id, after: "inactive head \(view.head)", .ok, &batch)
-                notices.append(.closedBySchedule(activityName: view.activityName))
-            } else if record.status != .active, isDue(record.activity.startsAt, used: record.isStartUsed, now) {
-                openOnSchedule(id, record, &batch, &entropy)
+        for id in openActivities.sorted() {
+            guard let record = activities[id], isDue(record.activity.endsAt, used: record.isEndUsed, now) else {
+                continue
             }
+            let view = close(id, &batch)
+            audit("schedule.stop", id, after: "inactive head \(view.head)", .ok, &batch)
+            notices.append(.closedBySchedule(activityName: view.activityName))
+        }
+        scheduled = batch.changes
+        skipMissedSchedule(now: now)
+        batch.changes = scheduled
+        for id in activities.keys.sorted() {
+            guard let record = activities[id], record.status != .active,
+                isDue(record.activity.startsAt, used: record.isStartUsed, now)
+            else { continue }
+            openOnSchedule(id, record, &batch, &entropy)
         }
         scheduled = batch.changes
     }

@@ -249,7 +249,7 @@ public struct ActivityStateMachine: Sendable {
             audit(request, name, target: "", result: .notPermitted, &batch)
             return .notPermitted(name)
         }
-        if gate.configuration.maintenanceMode, !name.isForAdmins, name != .help {
+        if gate.configuration.maintenanceMode, !name.isForAdmins, ![.help, .queue, .leave].contains(name) {
             return .maintenance(reason: maintenanceReason)
         }
         if case .tooLong(ParserLimits.messageSize) = fault { return .badArgument(.messageTooLong(name)) }

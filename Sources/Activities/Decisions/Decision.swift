@@ -49,6 +49,8 @@ public struct BatchItem: Sendable {
     /// Whether this must be decided in a batch of its own, because what others need to know depends on it.
     public var isSolitary: Bool {
         guard case .command(let command) = request.content else { return false }
+        // Refused without a look at anything: players must not be able to break up the batches.
+        if command.name.isForAdmins, !request.isAdmin { return false }
         switch command {
         case .start, .stop, .importActivity, .setNumber, .void, .setTraffic, .maintenance, .eraseMyData: return true
         case .bind, .unbind, .myBinding, .draw, .myWins, .winners, .pool, .activity, .queue, .leave, .verify, .help,

@@ -1,6 +1,6 @@
 public import Basics
-internal import Lottery
 public import Logging
+internal import Lottery
 internal import NIOConcurrencyHelpers
 public import ServiceLifecycle
 
@@ -103,7 +103,7 @@ public final class ActivityService: Service {
         let queue = queue
         let interval = limits.housekeepingInterval
         do {
-            try await withGracefulShutdownHandler {
+            try await withTaskCancellationOrGracefulShutdownHandler {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {
                         while !Task.isCancelled {
@@ -114,7 +114,7 @@ public final class ActivityService: Service {
                     while let entries = await queue.take() { try await process(entries) }
                     group.cancelAll()
                 }
-            } onGracefulShutdown: {
+            } onCancelOrGracefulShutdown: {
                 queue.close()
             }
             let core = core
@@ -171,7 +171,8 @@ public final class ActivityService: Service {
         case .promoted: break
         case .configurationIgnored(let key, let value):
             logger.warning(
-                "configuration row ignored, the old value stays", metadata: ["key": "\(key)", "value": "\(value.debugDescription)"])
+                "configuration row ignored, the old value stays",
+                metadata: ["key": "\(key)", "value": "\(value.debugDescription)"])
         }
     }
 

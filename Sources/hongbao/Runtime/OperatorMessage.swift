@@ -1,0 +1,39 @@
+internal import Activities
+internal import ArgumentParser
+
+/// A fault as the person at the terminal reads it: Chinese first, English beside it. Ends the program with exit code 1.
+struct OperatorMessage: Error, CustomStringConvertible {
+    let chinese: String
+    let english: String
+
+    init(_ chinese: String, _ english: String) {
+        self.chinese = chinese
+        self.english = english
+    }
+
+    init(_ error: StoreError) {
+        let chinese =
+            switch error.code {
+            case .locked:
+                "数据库正被另一个 hongbao 使用，什么都没有改动。请先停止它，或用 --database 指定另一个文件；活动可在聊天里用“抽奖开始”“抽奖结束”“活动导入”管理。"
+            case .foreign: "这个文件不是本版本 hongbao 的数据库，什么都没有改动。请用 --database 指定另一个文件。"
+            case .corrupt: "数据库文件已损坏。请停止使用，保留该文件和它的 -wal 文件的副本，并恢复备份。"
+            case .inaccessible: "数据库文件打不开或不能写，什么都没有改动。请检查路径和权限。"
+            case .full: "磁盘已满。已经答复过的结果是安全的，最后一批没有写入。请腾出空间后重新启动。"
+            case .notDurable: "这里无法保证写入落盘（synchronous=FULL），为避免丢失中奖记录，程序不会启动。请换到本地磁盘。"
+            case .constraint: "数据库的约束拒绝了最后一批，整批都没有写入。请重新启动，并确认没有其他程序在改动该文件。"
+            case .failed: "数据库出错。已经答复过的结果是安全的，最后一批可能没有写入。请重新启动。"
+            }
+        self.init(chinese, error.description)
+    }
+
+    /// `error` as a person can read it.
+    static func describing(_ error: any Error) -> any Error {
+        switch error {
+        case let error as StoreError: OperatorMessage(error)
+        default: error
+        }
+    }
+
+    var description: String { "\(chinese)\n\(english)" }
+}

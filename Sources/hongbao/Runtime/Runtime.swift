@@ -1,0 +1,96 @@
+internal import Activities
+internal import Basics
+internal import ChatCommands
+internal import Foundation
+internal import Logging
+internal import SQLiteStore
+internal import ServiceLifecycle
+internal import UnixSignals
+
+/// What every command that decides something needs, put together.
+struct Runtime {
+    let store: SQLiteStore
+    let service: ActivityService
+    let words: ReplyWriter
+    let logger: Logger
+
+    /// Opens the database and makes the service. Nothing runs yet.
+    ///
+    /// - Throws: An ``OperatorMessage``.
+    init(
+        _ configuration: HongbaoConfiguration, folders: any ActivityLibrary,
+        onNotice: (@Sendable (ActivityStateMachine.Notice) -> Void)? = nil
+    ) async throws {
+        var logger = Logger(label: "hongbao") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = configuration.logLevel
+        self.logger = logger
+        words = try configuration.replyWriter()
+        do {
+            store = try SQLiteStore(path: configuration.database)
+            let stored = try await store.load()
+            service = ActivityService(
+                store: store, stored: stored, library: folders, clock: Self.now, logger: logger, onNotice: onNotice)
+        } catch {
+            throw OperatorMessage.describing(error)
+        }
+    }
+
+    /// The system's clock.
+    static let now: WallClock = {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Instant(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+
+    /// Runs `client` beside the service until it ends or the process is told to stop; then finishes what was accepted
+    /// and closes the file.
+    ///
+    /// - Throws: An ``OperatorMessage``, or what `client` threw.
+    func run(_ client: some Service) async throws {
+        var configuration = ServiceGroupConfiguration(
+            services: [
+                .init(service: service),
+                .init(service: client, successTerminationBehavior: .gracefullyShutdownGroup),
+            ],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(30)
+        do {
+            try await ServiceGroup(configuration: configuration).run()
+            try await store.close()
+        } catch {
+            try? await store.close()
+            throw OperatorMessage.describing(error)
+        }
+    }
+
+    /// Runs `body` against the running service, for a command that asks something and ends.
+    func run<Result: Sendable>(_ body: @escaping @Sendable (Runtime) async throws -> Result) async throws -> Result {
+        let once = OneTimeClient(runtime: self, body: body)
+        try await run(once)
+        return try await once.result()
+    }
+}
+
+/// A client that does one thing and ends.
+private final class OneTimeClient<Result: Sendable>: Service {
+    private let runtime: Runtime
+    private let body: @Sendable (Runtime) async throws -> Result
+    private let results: AsyncStream<Result>
+    private let sink: AsyncStream<Result>.Continuation
+
+    init(runtime: Runtime, body: @escaping @Sendable (Runtime) async throws -> Result) {
+        self.runtime = runtime
+        self.body = body
+        (results, sink) = AsyncStream.makeStream()
+    }
+
+    func run() async throws {
+        sink.yield(try await body(runtime))
+        sink.finish()
+    }
+
+    func result() async throws -> Result {
+        for await result in results { return result }
+        throw CancellationError()
+    }
+}
