@@ -1,0 +1,140 @@
+import Foundation
+import NIOConcurrencyHelpers
+
+/// The built `hongbao`, run as a process of its own.
+final class Program: @unchecked Sendable {
+    // Unchecked: `process` and the pipes are set up before any other thread sees them, and only `output` changes, behind
+    // its lock.
+
+    private let process = Process()
+    private let input = Pipe()
+    private let standardOutput = Pipe()
+    private let standardError = Pipe()
+    private let output = NIOLockedValueBox(Data())
+    private let errors = NIOLockedValueBox(Data())
+    private let onLine: (@Sendable (String) -> Void)?
+    private let readers = DispatchGroup()
+
+    /// Beside the test bundle, where the package manager puts every product.
+    static let path: String = {
+        let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        var folder = bundle.deletingLastPathComponent()
+        while !FileManager.default.isExecutableFile(atPath: folder.appendingPathComponent("hongbao").path) {
+            precondition(folder.path != "/", "hongbao was not built beside the tests")
+            folder.deleteLastPathComponent()
+        }
+        return folder.appendingPathComponent("hongbao").path
+    }()
+
+    struct Result {
+        let status: Int32
+        let output: String
+        let errors: String
+
+        var lines: [String] { output.split(separator: "\n").map(String.init) }
+    }
+
+    /// Starts the program.
+    ///
+    /// - Parameters:
+    ///   - folder: Its working folder.
+    ///   - onLine: Called for each line of standard output as it arrives, from one thread.
+    init(
+        _ arguments: [String], in folder: String, environment: [String: String] = [:],
+        onLine: (@Sendable (String) -> Void)? = nil
+    ) throws {
+        self.onLine = onLine
+        process.executableURL = URL(fileURLWithPath: Self.path)
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(fileURLWithPath: folder)
+        var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("HONGBAO_") }
+        variables.merge(environment) { _, new in new }
+        process.environment = variables
+        process.standardInput = input
+        process.standardOutput = standardOutput
+        process.standardError = standardError
+        signal(SIGPIPE, SIG_IGN)
+        try process.run()
+        collect(standardOutput, into: output, lines: true)
+        collect(standardError, into: errors, lines: false)
+    }
+
+    private func collect(_ pipe: Pipe, into box: NIOLockedValueBox<Data>, lines: Bool) {
+        let onLine = lines ? onLine : nil
+        readers.enter()
+        Thread {
+            var pending = Data()
+            while true {
+                let data = pipe.fileHandleForReading.availableData
+                if data.isEmpty { break }
+                box.withLockedValue { $0.append(data) }
+                guard let onLine else { continue }
+                pending.append(data)
+                while let end = pending.firstIndex(of: 0x0A) {
+                    onLine(String(decoding: pending[pending.startIndex..<end], as: UTF8.self))
+                    pending.removeSubrange(pending.startIndex...end)
+                }
+            }
+            self.readers.leave()
+        }.start()
+    }
+
+    /// Writes to standard input; false when the program no longer reads.
+    @discardableResult
+    func write(_ text: String) -> Bool {
+        (try? input.fileHandleForWriting.write(contentsOf: Data(text.utf8))) != nil
+    }
+
+    func closeInput() {
+        try? input.fileHandleForWriting.close()
+    }
+
+    func send(_ signal: Int32) {
+        kill(process.processIdentifier, signal)
+    }
+
+    /// Waits for the end; the input should be closed or the program told to stop.
+    func finish() -> Result {
+        process.waitUntilExit()
+        readers.wait()
+        closeInput()
+        let text = { (box: NIOLockedValueBox<Data>) in String(decoding: box.withLockedValue { $0 }, as: UTF8.self) }
+        return Result(status: process.terminationStatus, output: text(output), errors: text(errors))
+    }
+
+    /// Runs the program with `input` and waits for its end.
+    static func run(
+        _ arguments: [String], in folder: String, input: String = "", environment: [String: String] = [:]
+    ) throws -> Result {
+        let program = try Program(arguments, in: folder, environment: environment)
+        Thread {
+            program.write(input)
+            program.closeInput()
+        }.start()
+        return program.finish()
+    }
+}
+
+/// A folder of a test's own, removed with it.
+final class TemporaryFolder: Sendable {
+    let path: String
+
+    init() throws {
+        path = NSTemporaryDirectory() + "hongbao-tests-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
+    func file(_ name: String, _ text: String) throws -> String {
+        let file = path + "/" + name
+        try Data(text.utf8).write(to: URL(fileURLWithPath: file))
+        return file
+    }
+
+    func text(_ name: String) throws -> String {
+        String(decoding: try Data(contentsOf: URL(fileURLWithPath: path + "/" + name)), as: UTF8.self)
+    }
+}
