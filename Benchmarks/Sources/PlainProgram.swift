@@ -1,0 +1,37 @@
+internal import Foundation
+
+/// The plain C program, run as a process of its own.
+struct PlainProgram {
+    let path: String
+
+    private struct Result: Decodable {
+        let drawsPerSecond: Double
+
+        private enum CodingKeys: String, CodingKey {
+            case drawsPerSecond = "draws_per_second"
+        }
+    }
+
+    struct Failed: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    func drawsPerSecond(draws: Int, perCommit: Int, folder: String, seed: UInt64) throws -> Double {
+        let database = folder + "/plain.db"
+        for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: database + suffix) }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = [
+            "--draws", "\(draws)", "--per-commit", "\(perCommit)", "--database", database, "--seed", "\(seed)",
+        ]
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            throw Failed(description: "\(path) ended with \(process.terminationStatus)")
+        }
+        return try JSONDecoder().decode(Result.self, from: data).drawsPerSecond
+    }
+}
