@@ -1,0 +1,57 @@
+# `make help` lists the targets. CONFIGURATION=release makes `run` build an optimised program; SWIFT_FLAGS are for builds
+# and tests.
+
+CONFIGURATION ?= debug
+SWIFT_FLAGS ?=
+BENCH_FLAGS ?=
+SWIFT_SOURCES = $(wildcard Package.swift Sources Tests Resources \
+    Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench crash deps
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: deps ## build, then talk to a sample activity on the terminal
+	swift build -c $(CONFIGURATION) $(SWIFT_FLAGS) --product hongbao </dev/null
+	@.build/$(CONFIGURATION)/hongbao chat --demo
+
+test: deps ## run every test
+	swift test $(SWIFT_FLAGS)
+
+lint: ## check the format, and that nothing in Sources may crash by choice
+	swift format lint -s -r -p $(SWIFT_SOURCES)
+	@! grep -rnE '\<(try|as)!|\<fatalError\(' --include='*.swift' Sources || \
+	    { echo 'lint: try!, as! and fatalError( are not used in Sources; throw, or precondition with a sentence' >&2; exit 1; }
+
+format: ## put every Swift file into the common format
+	swift format -i -r -p $(SWIFT_SOURCES)
+
+bench: deps ## measure draws per second against a plain C program on the same disk
+	@mkdir -p .build/bench
+	$(CC) -O2 -Wall -Wextra -o .build/bench/plain Benchmarks/reference/plain.c -lsqlite3
+	swift run -c release hongbao-bench --reference $(CURDIR)/.build/bench/plain --folder .build/bench \
+	    --output Benchmarks/latest.json $(BENCH_FLAGS)
+
+crash: deps ## kill the program at 200 random instants; everything acknowledged must still be there
+	@swift test list $(SWIFT_FLAGS) | grep Crash || { echo 'crash: no test has Crash in its name' >&2; exit 1; }
+	HONGBAO_CRASHES=200 swift test $(SWIFT_FLAGS) --skip-build --filter Crash
+
+deps: ## check for Swift and the SQLite headers; install the headers where that needs no password
+	@command -v swift >/dev/null || { \
+	    echo '没有找到 Swift。请先安装 Swift 6.3：https://www.swift.org/install/'; \
+	    echo 'Swift was not found. Install Swift 6.3 first: https://www.swift.org/install/'; exit 1; } >&2
+	@[ "$$(uname)" = Darwin ] || [ -f /usr/include/sqlite3.h ] || { \
+	    if ! command -v apt-get >/dev/null; then as=none; \
+	    elif [ "$$(id -u)" = 0 ]; then as=; \
+	    elif sudo -n true 2>/dev/null; then as='sudo -n'; \
+	    else as=none; fi; \
+	    if [ "$$as" = none ]; then \
+	        echo '缺少 SQLite 头文件。请先运行：'; \
+	        echo 'The SQLite headers are missing. Run first:'; \
+	        echo '    sudo apt-get update && sudo apt-get install -y libsqlite3-dev'; exit 1; \
+	    fi; \
+	    echo '缺少 SQLite 头文件，现在用 apt-get 安装 libsqlite3-dev。'; \
+	    echo 'The SQLite headers are missing; installing libsqlite3-dev with apt-get.'; \
+	    $$as apt-get update -q && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -q -y libsqlite3-dev; } >&2 </dev/null
