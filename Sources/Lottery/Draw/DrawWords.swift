@@ -10,7 +10,7 @@ internal import Crypto
 public struct DrawWords: Sendable {
     private let key: SymmetricKey
     private let prefix: CanonicalBytes
-    private var block: SIMD32<UInt8> = SIMD32()
+    private var block = Bytes32(SIMD32())
     private var blockIndex = -1
 
     /// - Parameters:
@@ -32,7 +32,7 @@ public struct DrawWords: Sendable {
         if wanted != blockIndex {
             var message = prefix
             message.append(u32: UInt32(wanted))
-            block = SIMD32(digest: HMAC<SHA256>.authenticationCode(for: message.bytes, using: key))
+            block = Bytes32(SIMD32(digest: HMAC<SHA256>.authenticationCode(for: message.bytes, using: key)))
             blockIndex = wanted
         }
         return withUnsafeBytes(of: block) {

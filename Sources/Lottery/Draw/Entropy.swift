@@ -3,7 +3,7 @@ extension RoundSeed {
     ///
     /// - Parameter generator: Cryptographic outside tests, such as `SystemRandomNumberGenerator`.
     public static func random(using generator: inout some RandomNumberGenerator) -> RoundSeed {
-        RoundSeed(storage: .random(in: 0...255, using: &generator))
+        RoundSeed(storage: Bytes32(.random(in: 0...255, using: &generator)))
     }
 }
 

@@ -1,20 +1,40 @@
 internal import Crypto
 internal import Foundation
 
+/// 32 bytes in two halves.
+///
+/// Not one `SIMD32`: a value with a vector of 32 bytes beside a reference overruns the task's memory in asynchronous
+/// code (swiftlang/swift#91639, seen with Swift 6.3.1).
+struct Bytes32: Hashable, Sendable {
+    private let low: SIMD16<UInt8>
+    private let high: SIMD16<UInt8>
+
+    init(_ bytes: SIMD32<UInt8>) {
+        low = bytes.lowHalf
+        high = bytes.highHalf
+    }
+
+    /// Nil unless there are 32 bytes.
+    init?(_ bytes: some Collection<UInt8>) {
+        guard let bytes = SIMD32<UInt8>(exactly: bytes) else { return nil }
+        self.init(bytes)
+    }
+}
+
 /// A SHA-256 value.
 public struct Hash: Hashable, Sendable {
-    let storage: SIMD32<UInt8>
+    let storage: Bytes32
 
     /// 32 zero bytes: what stands before the first row of a chain.
-    public static let zero = Hash(storage: SIMD32())
+    public static let zero = Hash(storage: Bytes32(SIMD32()))
 
-    init(storage: SIMD32<UInt8>) {
+    init(storage: Bytes32) {
         self.storage = storage
     }
 
     /// - Parameter bytes: Exactly 32, else nil.
     public init?(_ bytes: some Collection<UInt8>) {
-        guard let storage = SIMD32(exactly: bytes) else { return nil }
+        guard let storage = Bytes32(bytes) else { return nil }
         self.init(storage: storage)
     }
 
@@ -26,12 +46,12 @@ public struct Hash: Hashable, Sendable {
 
     /// The hash of `message`.
     static func sha256(of message: CanonicalBytes) -> Hash {
-        Hash(storage: SIMD32(digest: SHA256.hash(data: message.bytes)))
+        Hash(storage: Bytes32(SIMD32(digest: SHA256.hash(data: message.bytes))))
     }
 
     /// The hash of a text's UTF-8 bytes, for what is no part of the ledger.
     package static func sha256(of text: String) -> Hash {
-        Hash(storage: SIMD32(digest: SHA256.hash(data: Array(text.utf8))))
+        Hash(storage: Bytes32(SIMD32(digest: SHA256.hash(data: Array(text.utf8)))))
     }
 
     /// The 32 bytes, in order.
@@ -48,15 +68,15 @@ public struct Hash: Hashable, Sendable {
 
 /// The 32 secret bytes of a round. Printing one shows no byte of it.
 public struct RoundSeed: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
-    let storage: SIMD32<UInt8>
+    let storage: Bytes32
 
-    init(storage: SIMD32<UInt8>) {
+    init(storage: Bytes32) {
         self.storage = storage
     }
 
     /// - Parameter bytes: Exactly 32 bytes from a cryptographic generator, else nil.
     public init?(_ bytes: some Collection<UInt8>) {
-        guard let storage = SIMD32<UInt8>(exactly: bytes) else { return nil }
+        guard let storage = Bytes32(bytes) else { return nil }
         self.storage = storage
     }
 
