@@ -15,7 +15,7 @@ public struct Identifier<Kind>: Hashable, Comparable, Sendable, CustomStringConv
     }
 
     public static func == (left: Self, right: Self) -> Bool {
-        left.text.utf8.elementsEqual(right.text.utf8)
+        areEqualBytes(left.text, right.text)
     }
 
     public static func < (left: Self, right: Self) -> Bool {
@@ -23,13 +23,7 @@ public struct Identifier<Kind>: Hashable, Comparable, Sendable, CustomStringConv
     }
 
     public func hash(into hasher: inout Hasher) {
-        let hashed: Void? = text.utf8.withContiguousStorageIfAvailable {
-            hasher.combine(bytes: UnsafeRawBufferPointer($0))
-        }
-        if hashed == nil {
-            for byte in text.utf8 { hasher.combine(byte) }
-        }
-        hasher.combine(0xFF as UInt8)
+        hashBytes(text, into: &hasher)
     }
 
     public var description: String { text }
@@ -81,4 +75,24 @@ extension UserID {
         guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return "" }
         return text[..<colon]
     }
+}
+
+/// Whether two texts are the same UTF-8 bytes; Unicode equivalence does not make them so.
+public func areEqualBytes(_ left: String, _ right: String) -> Bool {
+    guard left.utf8.count == right.utf8.count else { return false }
+    let result = left.utf8.withContiguousStorageIfAvailable { left in
+        right.utf8.withContiguousStorageIfAvailable { right in left.elementsEqual(right) }
+    }
+    return (result ?? nil) ?? left.utf8.elementsEqual(right.utf8)
+}
+
+/// Feeds a text's UTF-8 bytes, in agreement with ``areEqualBytes(_:_:)``.
+public func hashBytes(_ text: String, into hasher: inout Hasher) {
+    let hashed: Void? = text.utf8.withContiguousStorageIfAvailable {
+        hasher.combine(bytes: UnsafeRawBufferPointer($0))
+    }
+    if hashed == nil {
+        for byte in text.utf8 { hasher.combine(byte) }
+    }
+    hasher.combine(0xFF as UInt8)
 }

@@ -1,3 +1,4 @@
+internal import Basics
 public import Lottery
 
 /// A command with its arguments, as a message stated it. Whether it may be run, and on what, is decided later.
@@ -126,11 +127,11 @@ public struct GameID: Hashable, Sendable, Codable {
     }
 
     public static func == (left: Self, right: Self) -> Bool {
-        left.text.utf8.elementsEqual(right.text.utf8)
+        areEqualBytes(left.text, right.text)
     }
 
     public func hash(into hasher: inout Hasher) {
-        for byte in text.utf8 { hasher.combine(byte) }
+        hashBytes(text, into: &hasher)
     }
 }
 

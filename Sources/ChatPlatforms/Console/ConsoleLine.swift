@@ -9,7 +9,7 @@ public enum ConsoleMessageID: Sendable {
 extension ConsoleMessageID: Hashable {
     public static func == (left: Self, right: Self) -> Bool {
         switch (left, right) {
-        case (.string(let left), .string(let right)): haveSameBytes(left, right)
+        case (.string(let left), .string(let right)): areEqualBytes(left, right)
         case (.integer(let left), .integer(let right)): left == right
         case (.string, _), (.integer, _): false
         }

@@ -44,7 +44,7 @@ extension JSONValue: Hashable {
         switch (left, right) {
         case (.object(let left), .object(let right)): left == right
         case (.array(let left), .array(let right)): left == right
-        case (.string(let left), .string(let right)): haveSameBytes(left, right)
+        case (.string(let left), .string(let right)): areEqualBytes(left, right)
         case (.number(let left), .number(let right)): left == right
         case (.bool(let left), .bool(let right)): left == right
         case (.null, .null): true
@@ -82,7 +82,7 @@ public struct JSONObject: Sendable {
         public let value: JSONValue
 
         public static func == (left: Self, right: Self) -> Bool {
-            haveSameBytes(left.key, right.key) && left.value == right.value
+            areEqualBytes(left.key, right.key) && left.value == right.value
         }
 
         public func hash(into hasher: inout Hasher) {
@@ -102,7 +102,7 @@ public struct JSONObject: Sendable {
     ///
     /// - Complexity: O(*n*) in the number of members, of which there are at most ``StrictJSON/maximumKeyCount``.
     public subscript(key: String) -> JSONValue? {
-        for member in members where haveSameBytes(member.key, key) {
+        for member in members where areEqualBytes(member.key, key) {
             return member.value
         }
         return nil
@@ -136,16 +136,3 @@ internal enum JSONKeyKind {}
 
 /// Hashes and compares its bytes.
 internal typealias JSONKey = Identifier<JSONKeyKind>
-
-internal func haveSameBytes(_ left: String, _ right: String) -> Bool {
-    let count = left.utf8.count
-    guard count == right.utf8.count else { return false }
-    let same: Bool?? = left.utf8.withContiguousStorageIfAvailable { left in
-        right.utf8.withContiguousStorageIfAvailable { right in
-            var index = 0
-            while index < count, left[index] == right[index] { index += 1 }
-            return index == count
-        }
-    }
-    return (same ?? nil) ?? left.utf8.elementsEqual(right.utf8)
-}

@@ -212,7 +212,7 @@ private struct StrictJSONReader {
             guard key.utf8.count <= StrictJSON.maximumKeySize else { throw StrictJSONError(.keyTooLong, at: start) }
             guard members.count < StrictJSON.maximumKeyCount else { throw StrictJSONError(.tooManyKeys, at: start) }
             if members.count < Self.searchedMemberCount {
-                for member in members where haveSameBytes(member.key, key) {
+                for member in members where areEqualBytes(member.key, key) {
                     throw StrictJSONError(.duplicateKey, at: start)
                 }
             } else {
