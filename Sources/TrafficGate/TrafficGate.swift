@@ -299,6 +299,9 @@ extension Gate {
         return sorted.compactMap { take($0.slot, from: .touched) }
     }
 
+    /// How many sessions ``takeTouched()`` would give, those erased meanwhile included.
+    public var touchedCount: Int { touched.count }
+
     /// Sessions promoted from the queue since the last call and still active by it, first promoted first: for telling them.
     public mutating func takePromoted() -> [Participant] {
         let listed = promoted

@@ -306,7 +306,7 @@ extension ActivityStateMachine {
         let record: ActivityRecord
         let effect: ImportView.Effect
         if let old {
-            if old.activity == activity {
+            if isIdentical(old.activity, activity) {
                 (record, effect) = (old, .unchanged)
             } else {
                 if old.status == .active { return refusing(.importWhileOpen(activityName: old.activity.name), &batch) }
@@ -328,6 +328,16 @@ extension ActivityStateMachine {
         return .ok(
             .imported(
                 ImportView(id: activity.id, name: activity.name, awardCount: activity.awards.count, effect: effect)))
+    }
+
+    /// Whether two forms of an activity are the same, texts by bytes: `==` takes equivalent texts for one.
+    private func isIdentical(_ old: Activity, _ new: Activity) -> Bool {
+        func isSameText(_ left: String, _ right: String) -> Bool { left.utf8.elementsEqual(right.utf8) }
+        return old == new && isSameText(old.name, new.name)
+            && zip(old.awards, new.awards).allSatisfy { old, new in
+                isSameText(old.prefix, new.prefix) && isSameText(old.name, new.name)
+                    && isSameText(old.remark, new.remark)
+            }
     }
 
     /// New rules for an activity that was there: what was issued stays with its award.

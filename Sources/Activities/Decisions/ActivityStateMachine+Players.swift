@@ -246,6 +246,7 @@ extension ActivityStateMachine {
             activities[id]?.hasErasedUsers = true
         }
         _ = gate.erase(user: user, now: batch.now)
+        sessions.forget(user)
         limiter.forget(user)
         suggestedAt[user] = nil
         batch.changes.erasures.append(Changes.Erasure(user: user, digests: digests))

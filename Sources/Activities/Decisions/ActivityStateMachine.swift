@@ -38,13 +38,14 @@ public struct ActivityStateMachine: Sendable {
     var notices: [Notice] = []
     private let erasureKey: SymmetricKey
     private var lastTick: Instant
+    var sessions = SessionTable()
     private var lastForgotten: Instant?
 
     /// - Parameters:
     ///   - stored: As the store has it.
     ///   - now: The start of the process: no session times out for the silence before it.
     public init(_ stored: StoredState, now: Instant) {
-        gate = Gate(configuration: GateConfiguration(), restoring: stored.participants, startedAt: now)
+        gate = Gate(configuration: GateConfiguration(), restoring: [], startedAt: now)
         erasureKey = SymmetricKey(data: stored.erasureKey)
         lastTick = now
         for record in stored.activities {
@@ -52,6 +53,8 @@ public struct ActivityStateMachine: Sendable {
             if record.status == .active { openActivities.insert(record.activity.id) }
         }
         takeConfiguration(stored.configuration, now: now)
+        // Under the limits that were set: under the defaults the queue could walk in.
+        gate = Gate(configuration: gate.configuration, restoring: stored.participants, startedAt: now)
         skipMissedSchedule(now: now)
     }
 
@@ -154,8 +157,8 @@ public struct ActivityStateMachine: Sendable {
             let decision = decide(item, &batch, &entropy)
             decided.append(DecidedRequest(decision, position: position(of: item.request)))
         }
+        sessions.writeJournal(gate.takeJournal(), to: &batch.changes)
         housekeep(&batch)
-        batch.changes.journal = gate.takeJournal()
         for promoted in gate.takePromoted() {
             if let user = promoted.user { notices.append(.promoted(user)) }
         }
@@ -165,10 +168,13 @@ public struct ActivityStateMachine: Sendable {
     /// Brings the gate's table up to date before the store is closed.
     public mutating func flush() -> Changes {
         var changes = Changes()
-        changes.journal = gate.takeJournal()
-        changes.participants = gate.takeTouched()
+        sessions.writeJournal(gate.takeJournal(), to: &changes)
+        sessions.writeAll(gate.takeTouched(), to: &changes)
         return changes
     }
+
+    /// Whether the gate's table lags so far behind that another batch should follow at once, even an empty one.
+    public var hasUnsavedSessions: Bool { sessions.isBehind }
 
     private mutating func housekeep(_ batch: inout Batch) {
         let now = batch.now
@@ -176,10 +182,13 @@ public struct ActivityStateMachine: Sendable {
         if sinceTick >= Self.tickIntervalSeconds * 1000 || sinceTick < 0 {
             lastTick = now
             batch.changes.statistics.append(gate.tick(now: now))
-            batch.changes.participants = gate.takeTouched()
+            sessions.save(gate.takeTouched())
             limiter.forget(now: now)
             suggestedAt = suggestedAt.filter { (0..<60_000).contains(now.milliseconds(since: $0.value)) }
         }
+        // So many at once that waiting for the tick would cost memory.
+        if gate.touchedCount >= SessionTable.maximumTouchedCount { sessions.save(gate.takeTouched()) }
+        sessions.writeSlice(to: &batch.changes)
         if lastForgotten.map({ now.milliseconds(since: $0) >= 3_600_000 }) ?? true {
             lastForgotten = now
             batch.changes.forgetMessagesBefore = now.advanced(bySeconds: -Self.messageRetentionSeconds)

@@ -148,7 +148,11 @@ public final class ActivityService: Service {
             throw error
         }
         for (entry, decision) in zip(entries, decided) { entry.response.resolve(.success(decision)) }
-        for notice in core.withLockedValue({ $0.machine.takeNotices() }) {
+        let (notices, isBehind) = core.withLockedValue {
+            ($0.machine.takeNotices(), $0.machine.hasUnsavedSessions)
+        }
+        if isBehind { queue.wake() }
+        for notice in notices {
             log(notice)
             onNotice?(notice)
         }

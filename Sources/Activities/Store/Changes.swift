@@ -153,11 +153,15 @@ public struct Changes: Sendable {
     /// Done after everything else in the batch.
     public var erasures: [Erasure] = []
     public var configuration: [(key: String, value: String)] = []
-    /// Sessions whose status changed, for the journal.
+    /// Sessions whose status changed, for the journal, in order.
     public var journal: [Participant] = []
-    /// Sessions to be brought up to date in their table, sorted by session; nil leaves table and journal alone,
-    /// else the journal is emptied, since the table then holds all of it.
-    public var participants: [Participant]?
+    /// The number of the first of ``journal``; the others follow it. Above all numbers given since the store was opened,
+    /// which empties the journal.
+    public var firstJournalNumber: Int64 = 1
+    /// Sessions to be brought up to date in their table, sorted by session.
+    public var participants: [Participant] = []
+    /// The table now holds what the journal says up to this number, so that much of it can go.
+    public var savedJournalNumber: Int64?
     public var statistics: [GateStatistics] = []
     public var audit: [Audit] = []
     /// Processed messages answered before this moment are deleted.
@@ -170,6 +174,7 @@ public struct Changes: Sendable {
         activities.isEmpty && newRounds.isEmpty && closedRounds.isEmpty && ledger.isEmpty && wins.isEmpty
             && voidedWins.isEmpty && progress.isEmpty && participations.isEmpty && bindings.isEmpty
             && messages.isEmpty && erasures.isEmpty && configuration.isEmpty && journal.isEmpty
-            && participants == nil && statistics.isEmpty && audit.isEmpty && forgetMessagesBefore == nil
+            && participants.isEmpty && savedJournalNumber == nil && statistics.isEmpty && audit.isEmpty
+            && forgetMessagesBefore == nil
     }
 }
