@@ -1,8 +1,8 @@
 public import Activities
 public import Basics
 internal import Foundation
-public import Lottery
 internal import Logging
+public import Lottery
 internal import NIOConcurrencyHelpers
 public import SQLiteStore
 

@@ -57,8 +57,8 @@ final class ChangeWriter {
         journal = try RawStatement(
             """
             INSERT INTO redpacket_session_journal (session_id, user_id, ip_address, join_time_ms, leave_time_ms,
-                last_heartbeat_ms, status, queue_position, queue_ticket)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                last_heartbeat_ms, status, queue_position, queue_ticket, id)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
             """, on: db)
         participant = try RawStatement(
             """
@@ -82,17 +82,8 @@ final class ChangeWriter {
                 arguments: [round.closedAt.dateTimeText(), round.activity.text, Int64(round.round)])
         }
         for entry in changes.ledger { try write(entry) }
-        for voided in changes.voidedWins {
-            try db.execute(
-                sql: """
-                    UPDATE bot_user_award SET voided_at = ?, void_reason = ?
-                    WHERE activity_id = ? AND seq = ? AND voided_at IS NULL
-                    """,
-                arguments: [
-                    voided.at.dateTimeText(), voided.reason, voided.receipt.activity.text, voided.receipt.seq,
-                ])
-        }
-        try writeWins(changes.wins)
+        for voided in changes.voidedWins { try write(voided, db) }
+        try writeWins(changes.wins, voided: changes.voidedWins, db)
         for (activity, progress) in changes.progress { try write(progress, of: activity) }
         for (key, participation) in changes.participations {
             attempt.bind(1, key.user.text)
@@ -112,10 +103,12 @@ final class ChangeWriter {
                         updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
                     """, arguments: [key, value])
         }
-        for participant in changes.journal { try writeJournal(participant) }
-        if let participants = changes.participants {
-            for participant in participants { try write(participant) }
-            try db.execute(sql: "DELETE FROM redpacket_session_journal")
+        for (index, participant) in changes.journal.enumerated() {
+            try writeJournal(participant, number: changes.firstJournalNumber + Int64(index))
+        }
+        for participant in changes.participants { try write(participant) }
+        if let number = changes.savedJournalNumber {
+            try db.execute(sql: "DELETE FROM redpacket_session_journal WHERE id <= ?", arguments: [number])
         }
         for row in changes.statistics { try write(row, db) }
         for entry in changes.audit { try write(entry, db) }
@@ -249,7 +242,9 @@ final class ChangeWriter {
         try ledger.run()
     }
 
-    private func writeWins(_ wins: [Changes.NewWin]) throws {
+    /// - Parameter voided: Those of the same batch that take one of `wins` back are written right behind it, so that the
+    ///   user may have won again behind them.
+    private func writeWins(_ wins: [Changes.NewWin], voided: [Changes.VoidedWin], _ db: Database) throws {
         var formatted: (at: Instant, text: String)?
         for new in wins {
             if formatted?.at != new.wonAt { formatted = (new.wonAt, new.wonAt.dateTimeText()) }
@@ -262,7 +257,20 @@ final class ChangeWriter {
             win.bind(7, new.gameIDKey)
             win.bind(8, formatted?.text)
             try win.run()
+            for voided in voided where voided.receipt == new.receipt { try write(voided, db) }
         }
+    }
+
+    /// Does nothing when the win is not there yet, or voided already.
+    private func write(_ voided: Changes.VoidedWin, _ db: Database) throws {
+        try db.execute(
+            sql: """
+                UPDATE bot_user_award SET voided_at = ?, void_reason = ?
+                WHERE activity_id = ? AND seq = ? AND voided_at IS NULL
+                """,
+            arguments: [
+                voided.at.dateTimeText(), voided.reason, voided.receipt.activity.text, voided.receipt.seq,
+            ])
     }
 
     private func writeBindings(_ bindings: [UserID: GameID?], _ db: Database) throws {
@@ -296,7 +304,8 @@ final class ChangeWriter {
 
     // MARK: Gate
 
-    private func writeJournal(_ participant: Participant) throws {
+    private func writeJournal(_ participant: Participant, number: Int64) throws {
+        journal.bind(10, number)
         journal.bind(1, participant.session.text)
         journal.bind(2, participant.user?.text)
         journal.bind(3, participant.ipAddress)
@@ -373,10 +382,9 @@ final class ChangeWriter {
         try db.execute(sql: "DELETE FROM bot_user_attempt WHERE user_id = ?", arguments: [user])
         try db.execute(sql: "DELETE FROM bot_activity_user WHERE id = ?", arguments: [user])
         try db.execute(sql: "DELETE FROM bot_processed_message WHERE user_id = ?", arguments: [user])
-        try db.execute(
-            sql: "DELETE FROM redpacket_activity_participants WHERE user_id = ?1 OR session_id = ?1", arguments: [user])
-        try db.execute(
-            sql: "DELETE FROM redpacket_session_journal WHERE user_id = ?1 OR session_id = ?1", arguments: [user])
+        for table in ["redpacket_activity_participants", "redpacket_session_journal"] {
+            try db.execute(sql: "DELETE FROM \(table) WHERE user_id = ?1 OR session_id = ?1", arguments: [user])
+        }
         try db.execute(sql: "UPDATE bot_audit_log SET actor = 'erased' WHERE actor = ?", arguments: [user])
     }
 

@@ -1,4 +1,5 @@
 internal import Activities
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -28,7 +29,8 @@ final class FileLock: Sendable {
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             var buffer = [UInt8](repeating: 0, count: 32)
             let count = pread(descriptor, &buffer, buffer.count, 0)
-            let holder = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+            let holder =
+                String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
                 .split(whereSeparator: \.isNewline).first.map { " (process \($0))" } ?? ""
             close(descriptor)
             throw StoreError(

@@ -2,6 +2,7 @@ public import Activities
 internal import Foundation
 internal import GRDB
 internal import GRDBSQLite
+internal import NIOConcurrencyHelpers
 
 /// Everything in one SQLite file: one connection writes, others read.
 ///
@@ -16,10 +17,12 @@ public final class SQLiteStore: Store {
         case readOnly
     }
 
-    let reader: any DatabaseReader
+    private let reader: any DatabaseReader
     private let writer: (any DatabaseWriter)?
     private let lock: FileLock?
     private let hot: HotStatements
+    /// Set before the connections are closed: to touch one afterwards would end the process.
+    private let isClosed = NIOLockedValueBox(false)
 
     /// The prepared statements of the writing connection, and the length of its WAL.
     ///
@@ -54,6 +57,7 @@ public final class SQLiteStore: Store {
 
     /// At how many frames the WAL is moved into the file; seldom, since every page moved is written a second time.
     private static let checkpointFrameCount: Int32 = 16_000
+    private let checkpointFrameCount: Int32
 
     // MARK: Opening
 
@@ -62,6 +66,11 @@ public final class SQLiteStore: Store {
     /// - Throws: ``StoreError``: `locked` when another process has it, `foreign` when the file is something else or of
     ///   a newer version, `corrupt`, `inaccessible`, `notDurable`. A refused file is not changed.
     public convenience init(path: String, mode: Mode = .exclusive) throws {
+        try self.init(path: path, mode: mode, checkpointFrameCount: Self.checkpointFrameCount)
+    }
+
+    /// For tests: with another length of the WAL at which it is moved into the file.
+    package convenience init(path: String, mode: Mode = .exclusive, checkpointFrameCount: Int32) throws {
         do {
             switch mode {
             case .exclusive:
@@ -69,7 +78,7 @@ public final class SQLiteStore: Store {
                 let lock = try FileLock(besideDatabase: path)
                 try Self.checkFile(path, mayBeMissing: true)
                 let pool = try DatabasePool(path: path, configuration: Self.configuration)
-                try self.init(writer: pool, lock: lock)
+                try self.init(writer: pool, lock: lock, checkpointFrameCount: checkpointFrameCount)
             case .readOnly:
                 try Self.checkFile(path, mayBeMissing: false)
                 var configuration = Self.configuration
@@ -84,7 +93,9 @@ public final class SQLiteStore: Store {
     /// A store without a file, for tests. Nothing is durable.
     public convenience init() throws {
         do {
-            try self.init(writer: DatabaseQueue(configuration: Self.configuration), lock: nil)
+            try self.init(
+                writer: DatabaseQueue(configuration: Self.configuration), lock: nil,
+                checkpointFrameCount: Self.checkpointFrameCount)
         } catch {
             throw StoreError(error)
         }
@@ -94,15 +105,23 @@ public final class SQLiteStore: Store {
         self.reader = reader
         writer = nil
         lock = nil
+        checkpointFrameCount = Self.checkpointFrameCount
         hot = HotStatements()
     }
 
-    private init(writer: some DatabaseWriter, lock: FileLock?) throws {
+    private init(writer: some DatabaseWriter, lock: FileLock?, checkpointFrameCount: Int32) throws {
         self.writer = writer
         self.reader = writer
         self.lock = lock
+        self.checkpointFrameCount = checkpointFrameCount
         hot = HotStatements()
         let hot = hot
+        // The mark comes first: a process that is killed between two steps leaves a file that is known to be ours.
+        try writer.writeWithoutTransaction { db in
+            if try Int32.fetchOne(db, sql: "PRAGMA application_id") != Schema.applicationID {
+                try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
+            }
+        }
         try Schema.migrator.migrate(writer)
         try writer.write { try Self.foldJournal($0) }
         try writer.writeWithoutTransaction { db in
@@ -111,7 +130,8 @@ public final class SQLiteStore: Store {
             guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2 else {
                 throw StoreError(
                     code: .notDurable,
-                    message: "The database does not accept synchronous=FULL, so wins could be lost. Nothing was changed.")
+                    message:
+                        "The database does not accept synchronous=FULL, so wins could be lost. Nothing was changed.")
             }
             if lock != nil, try String.fetchOne(db, sql: "PRAGMA journal_mode") != "wal" {
                 throw StoreError(
@@ -131,13 +151,12 @@ public final class SQLiteStore: Store {
 
     /// Brings the sessions' table up to date with what the journal has since the last tick of the process before.
     private static func foldJournal(_ db: Database) throws {
-        let text = { (column: String) in "strftime('%Y-%m-%d %H:%M:%f', \(column) / 1000.0, 'unixepoch')" }
         try db.execute(
             sql: """
                 INSERT INTO redpacket_activity_participants (session_id, user_id, ip_address, join_time, leave_time,
                     last_heartbeat, status, queue_position, queue_ticket)
-                SELECT session_id, user_id, ip_address, \(text("join_time_ms")), \(text("leave_time_ms")),
-                    \(text("last_heartbeat_ms")), status, queue_position, queue_ticket
+                SELECT session_id, user_id, ip_address, \(Schema.dateTime("join_time_ms")), \(Schema.dateTime("leave_time_ms")),
+                    \(Schema.dateTime("last_heartbeat_ms")), status, queue_position, queue_ticket
                 FROM redpacket_session_journal
                 WHERE id IN (SELECT max(id) FROM redpacket_session_journal GROUP BY session_id)
                 ON CONFLICT (session_id) DO UPDATE SET user_id = excluded.user_id, ip_address = excluded.ip_address,
@@ -172,7 +191,8 @@ public final class SQLiteStore: Store {
         guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
             throw StoreError(
                 code: .inaccessible,
-                message: "The folder \(folder) does not exist. Nothing was changed. Create it, or name another --database.")
+                message:
+                    "The folder \(folder) does not exist. Nothing was changed. Create it, or name another --database.")
         }
     }
 
@@ -189,53 +209,90 @@ public final class SQLiteStore: Store {
             throw StoreError(
                 code: .foreign, message: "\(path) is not a regular file. Nothing was changed. Name another --database.")
         }
-        let foreign = StoreError(
-            code: .foreign,
-            message: "\(path) is not a hongbao database. Nothing was changed. "
-                + "Name another file with --database, or move this one away.")
-        guard let handle = FileHandle(forReadingAtPath: path), let header = try? handle.read(upToCount: 16) else {
+        let header: Data?
+        do {
+            let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+            header = try handle.read(upToCount: 16)
+            try handle.close()
+        } catch {
             throw StoreError(
-                code: .inaccessible, message: "\(path) cannot be read. Nothing was changed. Check who may read it.")
+                code: .inaccessible, message: "\(path) cannot be read. Nothing was changed. Check who may read it.",
+                cause: "\(error)")
         }
-        try? handle.close()
-        guard header == Data("SQLite format 3\0".utf8) else { throw foreign }
+        // An empty file gives nil.
+        guard header == Data("SQLite format 3\0".utf8) else { throw foreign(path) }
         var configuration = Configuration()
         configuration.readonly = true
         configuration.busyMode = .timeout(5)
-        let queue = try DatabaseQueue(path: path, configuration: configuration)
-        try queue.read { db in
-            let tableCount = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
-            let application = try Int32.fetchOne(db, sql: "PRAGMA application_id")
-            guard application == Schema.applicationID || (tableCount == 0 && mayBeMissing) else { throw foreign }
-            if try Schema.migrator.hasBeenSuperseded(db) {
-                throw StoreError(
-                    code: .foreign,
-                    message: "\(path) was written by a newer hongbao. Nothing was changed. Use that version.")
-            }
-            // Ours has none: what runs by itself inside the file was put there by somebody else.
-            let trigger = try String.fetchOne(db, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger' LIMIT 1")
-            if let trigger {
-                throw StoreError(
-                    code: .foreign,
-                    message: "\(path) has a trigger that is not ours (\(trigger)). Nothing was changed. "
-                        + "Remove it with the sqlite3 shell, or restore a backup.")
-            }
-            if let size = attributes?[.size] as? Int, size <= 64 << 20 {
-                let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)")
-                if verdict != "ok" {
-                    throw StoreError(
-                        code: .corrupt,
-                        message: "\(path) is damaged. Nothing was changed. Keep a copy of it and its -wal, "
-                            + "and restore a backup.", cause: verdict)
-                }
-            }
+        do {
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            try queue.read { try check($0, at: path, size: attributes?[.size] as? Int, mayBeMissing: mayBeMissing) }
+            try queue.close()
+        } catch let error as DatabaseError where [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode) {
+            throw damaged(path, error.message)
         }
-        try queue.close()
+    }
+
+    private static func foreign(_ path: String) -> StoreError {
+        StoreError(
+            code: .foreign,
+            message: "\(path) is not a hongbao database. Nothing was changed. "
+                + "Name another file with --database, or move this one away.")
+    }
+
+    private static func damaged(_ path: String, _ cause: String?) -> StoreError {
+        StoreError(
+            code: .corrupt,
+            message: "\(path) is damaged. Nothing was changed. Keep a copy of it and its -wal, "
+                + "and restore a backup.", cause: cause)
+    }
+
+    /// Refuses a database that is not ours, not of this version, or not whole.
+    private static func check(_ db: Database, at path: String, size: Int?, mayBeMissing: Bool) throws {
+        let tableCount = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
+        let application = try Int32.fetchOne(db, sql: "PRAGMA application_id")
+        guard application == Schema.applicationID || (tableCount == 0 && mayBeMissing) else {
+            throw foreign(path)
+        }
+        if try Schema.migrator.hasBeenSuperseded(db) {
+            throw StoreError(
+                code: .foreign,
+                message: "\(path) was written by a newer hongbao. Nothing was changed. Use that version.")
+        }
+        if !mayBeMissing, try !Schema.migrator.hasCompletedMigrations(db) {
+            throw StoreError(
+                code: .foreign,
+                message: "\(path) was written by an older hongbao. Nothing was changed. "
+                    + "Start this version with it once, then it can be read.")
+        }
+        // Ours has none: what runs by itself inside the file was put there by somebody else.
+        let trigger = try String.fetchOne(db, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger' LIMIT 1")
+        if let trigger {
+            throw StoreError(
+                code: .foreign,
+                message: "\(path) has a trigger that is not ours (\(trigger)). Nothing was changed. "
+                    + "Remove it with the sqlite3 shell, or restore a backup.")
+        }
+        if let size, size <= 64 << 20 {
+            let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)")
+            if verdict != "ok" { throw damaged(path, verdict) }
+        }
     }
 
     // MARK: Writing
 
+    private func requireOpen() throws(StoreError) {
+        if isClosed.withLockedValue({ $0 }) { throw StoreError(code: .failed, message: "The database was closed.") }
+    }
+
+    /// What reads, away from the writer.
+    func requireReader() throws(StoreError) -> any DatabaseReader {
+        try requireOpen()
+        return reader
+    }
+
     private func requireWriter() throws(StoreError) -> any DatabaseWriter {
+        try requireOpen()
         guard let writer else {
             throw StoreError(code: .inaccessible, message: "The database was opened for reading only.")
         }
@@ -247,14 +304,16 @@ public final class SQLiteStore: Store {
     ) async throws -> Result {
         let writer = try requireWriter()
         let hot = hot
+        let limit = checkpointFrameCount
         do {
-            let result = try await writer.write { db in
+            let (result, isCheckpointDue) = try await writer.write { db in
+                let isCheckpointDue = hot.walFrameCount.pointee >= limit
                 let facts = try hot.reader(db).facts(for: query, db)
                 let (changes, result) = decide(facts)
                 if !changes.isEmpty { try hot.writer(db).write(changes, db) }
-                return result
+                return (result, isCheckpointDue)
             }
-            if hot.walFrameCount.pointee >= Self.checkpointFrameCount { checkpointSoon() }
+            if isCheckpointDue { checkpointSoon() }
             return result
         } catch {
             throw StoreError(error)
@@ -264,14 +323,20 @@ public final class SQLiteStore: Store {
     /// Moves the WAL into the file before the next batch, while this one is being answered.
     private func checkpointSoon() {
         let hot = hot
+        let limit = checkpointFrameCount
         writer?.asyncWriteWithoutTransaction { db in
-            guard hot.walFrameCount.pointee >= Self.checkpointFrameCount else { return }
+            guard hot.walFrameCount.pointee >= limit else { return }
             sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
             hot.walFrameCount.pointee = 0
         }
     }
 
     public func close() async throws {
+        let wasClosed = isClosed.withLockedValue { isClosed in
+            defer { isClosed = true }
+            return isClosed
+        }
+        if wasClosed { return }
         let hot = hot
         do {
             if let writer {

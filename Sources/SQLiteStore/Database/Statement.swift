@@ -126,7 +126,8 @@ extension StoreError {
         case SQLITE_CORRUPT, SQLITE_NOTADB:
             self.init(
                 code: .corrupt,
-                message: "The database file is damaged. Stop, keep a copy of the file and its -wal, and restore a backup.",
+                message:
+                    "The database file is damaged. Stop, keep a copy of the file and its -wal, and restore a backup.",
                 cause: cause)
         case SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_PERM, SQLITE_AUTH:
             self.init(

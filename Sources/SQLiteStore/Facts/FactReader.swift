@@ -111,7 +111,7 @@ final class FactReader {
         if let erasedDigest {
             erased.bind(1, key.activity.text)
             erased.bind(2, erasedDigest.bytes)
-            if try erased.first({ _ in true }) == true { 
+            if try erased.first({ _ in true }) == true {
                 var participation = found ?? Participation()
                 participation.isErased = true
                 found = participation
@@ -158,7 +158,9 @@ final class FactReader {
 
 extension ConfigurationRow {
     static func fetchAll(_ db: Database) throws -> [ConfigurationRow] {
-        try Row.fetchAll(db, sql: "SELECT config_key, config_value, is_active FROM redpacket_traffic_config ORDER BY id")
-            .map { ConfigurationRow(key: $0["config_key"], value: $0["config_value"], isActive: $0["is_active"]) }
+        try Row.fetchAll(
+            db, sql: "SELECT config_key, config_value, is_active FROM redpacket_traffic_config ORDER BY id"
+        )
+        .map { ConfigurationRow(key: $0["config_key"], value: $0["config_value"], isActive: $0["is_active"]) }
     }
 }

@@ -8,7 +8,7 @@ extension SQLiteStore {
     /// Runs `body` on a reading connection.
     private func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         do {
-            return try await reader.read(body)
+            return try await requireReader().read(body)
         } catch {
             throw StoreError(error)
         }
@@ -38,7 +38,10 @@ extension SQLiteStore {
             let page = max(1, min(page, pageCount))
             let rows = try Row.fetchAll(
                 db,
-                sql: "\(visible) SELECT user_id, activity_id, seq FROM winners ORDER BY place, seq LIMIT ?2 OFFSET ?3",
+                sql: """
+                    \(visible) SELECT user_id, activity_id, seq FROM winners
+                    ORDER BY place, seq LIMIT ?2 OFFSET ?3
+                    """,
                 arguments: [list, pageSize, (page - 1) * pageSize])
             let winners = try rows.map { row in
                 let wins =
@@ -80,13 +83,15 @@ extension SQLiteStore {
             UserData(
                 user: user,
                 gameID: try String.fetchOne(
-                    db, sql: "SELECT bind_id FROM bot_activity_user WHERE id = ?", arguments: [user.text]),
+                    db, sql: "SELECT bind_id FROM bot_activity_user WHERE id = ?",
+                    arguments: [user.text]),
                 wins: try fetchWins(of: user, in: nil, db),
                 missCount: try Int.fetchOne(
-                    db, sql: "SELECT sum(misses) FROM bot_user_attempt WHERE user_id = ?", arguments: [user.text]) ?? 0,
+                    db, sql: "SELECT sum(misses) FROM bot_user_attempt WHERE user_id = ?",
+                    arguments: [user.text]) ?? 0,
                 messageCount: try Int.fetchOne(
-                    db, sql: "SELECT count(*) FROM bot_processed_message WHERE user_id = ?", arguments: [user.text])
-                    ?? 0,
+                    db, sql: "SELECT count(*) FROM bot_processed_message WHERE user_id = ?",
+                    arguments: [user.text]) ?? 0,
                 hasSession: false)
         }
     }
@@ -124,7 +129,8 @@ extension SQLiteStore {
 
 private func fetchWins(of user: UserID, in activities: [String]?, _ db: Database) throws -> [Win] {
     guard let activities else {
-        return try fetchWins(where: "w.user_id = ? AND w.voided_at IS NULL", arguments: [user.text], db)
+        return try fetchWins(
+            where: "w.user_id = ? AND w.voided_at IS NULL", arguments: [user.text], db)
     }
     return try fetchWins(
         where: """
@@ -195,7 +201,8 @@ private func ledgerRow(_ row: Row) throws -> LedgerRow {
                 remaining: row["remaining"]))
     case "close": event = .close(round: row["round"], seed: try seed(row))
     case "void":
-        guard let receipt = (row["receipt"] as String?).flatMap({ Receipt($0) }), let reason = row["reason"] as String?
+        guard let receipt = (row["receipt"] as String?).flatMap({ Receipt($0) }),
+            let reason = row["reason"] as String?
         else { throw unreadable }
         event = .void(receipt: receipt, reason: reason)
     default: throw unreadable

@@ -8,9 +8,11 @@ internal import TrafficGate
 extension SQLiteStore {
     public func load() async throws -> StoredState {
         do {
-            return try await reader.read { db in
+            return try await requireReader().read { db in
                 let key = try Data.fetchOne(db, sql: "SELECT value FROM bot_secret WHERE name = 'erasure_key'")
-                guard let key else { throw StoreError(code: .corrupt, message: "The table bot_secret has lost its key.") }
+                guard let key else {
+                    throw StoreError(code: .corrupt, message: "The table bot_secret has lost its key.")
+                }
                 return StoredState(
                     activities: try Row.fetchAll(db, sql: "SELECT * FROM bot_activity ORDER BY id")
                         .map { try activityRecord($0, db) },
@@ -75,20 +77,33 @@ private func head(of id: ActivityID, _ db: Database) throws -> LedgerHead {
         nextSeq: row["seq"] + 1, hash: try row.hash("hash"), at: Instant(milliseconds: row["at_ms"]))
 }
 
-/// The live sessions. The journal was folded into their table when the file was opened.
+/// The live sessions: the latest entry of the journal counts, else the table.
 private func participants(_ db: Database) throws -> [Participant] {
     try Row.fetchAll(
         db,
-        sql: "SELECT * FROM redpacket_activity_participants WHERE status IN ('active', 'queued') ORDER BY queue_ticket"
+        sql: """
+            WITH latest AS (
+                SELECT * FROM redpacket_session_journal
+                WHERE id IN (SELECT max(id) FROM redpacket_session_journal GROUP BY session_id)
+            )
+            SELECT session_id, user_id, ip_address, join_time,
+                last_heartbeat, status, queue_position, queue_ticket
+            FROM redpacket_activity_participants
+            WHERE status IN ('active', 'queued') AND session_id NOT IN (SELECT session_id FROM latest)
+            UNION ALL
+            SELECT session_id, user_id, ip_address, \(Schema.dateTime("join_time_ms")),
+                \(Schema.dateTime("last_heartbeat_ms")), status, queue_position, queue_ticket
+            FROM latest WHERE status IN ('active', 'queued')
+            ORDER BY queue_ticket
+            """
     ).map { row in
         let unreadable = StoreError(code: .corrupt, message: "A session of the gate cannot be read.")
         guard let joinTime = row.instant("join_time"), let lastHeartbeat = row.instant("last_heartbeat"),
-            let status = ParticipantStatus(rawValue: row["status"])
+            let status = ParticipantStatus(rawValue: row["status"]), let session = (row["session_id"] as String?)
         else { throw unreadable }
         return Participant(
-            session: SessionID(row["session_id"]), user: (row["user_id"] as String?).map { UserID($0) },
-            ipAddress: row["ip_address"], joinTime: joinTime, leaveTime: row.instant("leave_time"),
-            lastHeartbeat: lastHeartbeat, status: status,
+            session: SessionID(session), user: (row["user_id"] as String?).map { UserID($0) },
+            ipAddress: row["ip_address"], joinTime: joinTime, lastHeartbeat: lastHeartbeat, status: status,
             ticket: (row["queue_ticket"] as Int64?).map { UInt64(clamping: $0) },
             queuePosition: row["queue_position"])
     }

@@ -12,7 +12,6 @@ enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1 activities, draws, gate") { db in
-            try db.execute(sql: "PRAGMA application_id = \(applicationID)")
             try db.execute(sql: activityTables)
             try db.execute(sql: ledgerTables)
             try db.execute(sql: gateTables)
@@ -20,6 +19,11 @@ enum Schema {
             try db.execute(sql: gateDefaults)
         }
         return migrator
+    }
+
+    /// SQL for a column of milliseconds as the text of a DATETIME column.
+    static func dateTime(_ column: String) -> String {
+        "strftime('%Y-%m-%d %H:%M:%f', \(column) / 1000.0, 'unixepoch')"
     }
 
     private static let now = "(strftime('%Y-%m-%d %H:%M:%f', 'now'))"
@@ -215,7 +219,7 @@ enum Schema {
         -- The memory of processed messages, and the outbox.
         CREATE TABLE bot_processed_message (
             sent_at_ms INTEGER NOT NULL,  -- the message's own time; 0 where it has none
-            message_key TEXT NOT NULL CHECK (length(CAST(message_key AS BLOB)) BETWEEN 1 AND 256),
+            message_key TEXT NOT NULL CHECK (length(message_key) BETWEEN 1 AND 256),
             user_id TEXT NOT NULL,        -- empty for an erasure
             chat_id TEXT,
             command TEXT NOT NULL,
@@ -254,11 +258,11 @@ enum Schema {
             ('rush_hour_start', '11', '高峰期开始时间（小时）'),
             ('rush_hour_end', '20', '高峰期结束时间（小时）'),
             ('rush_hour_max_users', '800', '高峰期最大用户数'),
-            ('ip_max_sessions', '0', '每个 IP 的最大会话数（0 为不限；IPv6 按 /64 计）'),
-            ('max_queue_length', '0', '队列最大长度（0 为不限，总会话数不超过 1000000）'),
+            ('ip_max_sessions', '0', '每个IP地址的最大会话数（0 表示不限，IPv6 按 /64 计算）'),
+            ('max_queue_length', '0', '最大排队人数（0 表示会话总数不超过 1000000）'),
             ('time_zone', 'Asia/Shanghai', '高峰期所用时区'),
-            ('release_after_draw', 'true', '抽奖后自动让出位置'),
-            ('user_messages_per_minute', '30', '每个用户每分钟最多消息数（0 为不限）'),
+            ('release_after_draw', 'true', '抽奖后自动离开（仅限聊天会话）'),
+            ('user_messages_per_minute', '30', '每位用户每分钟的最大消息数（0 表示不限）'),
             ('maintenance_reason', '', '维护原因，可为空');
         """
 }

@@ -1,0 +1,123 @@
+import Activities
+import Basics
+import Foundation
+import SQLiteStore
+import Testing
+import TrafficGate
+
+struct LockTests {
+    private static let python = ["/usr/bin/python3", "/usr/local/bin/python3"].first {
+        FileManager.default.isExecutableFile(atPath: $0)
+    }
+
+    @Test
+    func secondStoreIsRefusedWhileTheFirstWorks() async throws {
+        let folder = try TemporaryFolder()
+        let first = try SQLiteStore(path: folder.path())
+        let error = #expect(throws: StoreError.self) { try SQLiteStore(path: folder.path()) }
+        #expect(error?.code == .locked)
+        #expect(error?.message.contains(folder.path()) == true)
+        #expect(error?.message.contains("process \(ProcessInfo.processInfo.processIdentifier)") == true)
+        // The first is not disturbed, and the next may come when it is gone.
+        try await first.bind("qq:1", to: "a")
+        try await first.close()
+        let next = try SQLiteStore(path: folder.path())
+        #expect(try await next.data(of: "qq:1").gameID == "a")
+        try await next.close()
+    }
+
+    @Test(.enabled(if: LockTests.python != nil), .timeLimit(.minutes(1)))
+    func otherProcessKeepsTheStoreOutUntilItDies() async throws {
+        // Given a process that holds the lock
+        let folder = try TemporaryFolder()
+        try await folder.makeDatabase()
+        let before = try folder.bytes()
+        let holder = Process()
+        holder.executableURL = URL(fileURLWithPath: try #require(Self.python))
+        holder.arguments = [
+            "-c",
+            """
+            import fcntl, sys, time
+            file = open(sys.argv[1], "r+")
+            fcntl.flock(file, fcntl.LOCK_EX)
+            print("held", flush=True)
+            time.sleep(60)
+            """, folder.path("hongbao.db.lock"),
+        ]
+        let output = Pipe()
+        holder.standardOutput = output
+        try holder.run()
+        #expect(try output.fileHandleForReading.read(upToCount: 4) == Data("held".utf8))
+
+        // Then nobody else may write
+        let error = #expect(throws: StoreError.self) { try SQLiteStore(path: folder.path()) }
+        #expect(error?.code == .locked)
+        #expect(try folder.bytes() == before)
+        // but read.
+        let reading = try SQLiteStore(path: folder.path(), mode: .readOnly)
+        #expect(try await reading.load().activities.isEmpty)
+        try await reading.close()
+
+        // When it is killed, the lock goes with it
+        kill(holder.processIdentifier, SIGKILL)
+        holder.waitUntilExit()
+        try await SQLiteStore(path: folder.path()).close()
+    }
+
+    @Test
+    func storeThatWasNeverClosedLetsTheNextOneIn() async throws {
+        let folder = try TemporaryFolder()
+        do {
+            let store = try SQLiteStore(path: folder.path())
+            try await store.bind("qq:1", to: "a")
+        }
+        let next = try SQLiteStore(path: folder.path())
+        #expect(try await next.data(of: "qq:1").gameID == "a")
+        try await next.close()
+    }
+
+    @Test
+    func readerBesideTheWriterSeesWhatIsCommitted() async throws {
+        let folder = try TemporaryFolder()
+        let writer = try SQLiteStore(path: folder.path())
+        let reader = try SQLiteStore(path: folder.path(), mode: .readOnly)
+        for number in 1...5 {
+            try await writer.bind("qq:1", to: "id \(number)")
+            #expect(try await reader.data(of: "qq:1").gameID == "id \(number)")
+        }
+        // It cannot write.
+        let error = await #expect(throws: StoreError.self) { try await reader.bind("qq:1", to: "b") }
+        #expect(error?.code == .inaccessible)
+        #expect(try await writer.data(of: "qq:1").gameID == "id 5")
+        try await writer.close()
+        #expect(try await reader.data(of: "qq:1").gameID == "id 5")
+        try await reader.close()
+    }
+
+    @Test
+    func readerSeesSessionsThatAreInTheJournalOnly() async throws {
+        let folder = try TemporaryFolder()
+        let writer = try SQLiteStore(path: folder.path())
+        let at = Instant(milliseconds: 1_802_232_000_123)
+        try await writer.transact(FactQuery()) { _ in
+            var changes = Changes()
+            changes.journal = [
+                .init(session: "qq:1", user: "qq:1", joinTime: at, lastHeartbeat: at, status: .active)
+            ]
+            return (changes, ())
+        }
+        let reader = try SQLiteStore(path: folder.path(), mode: .readOnly)
+        #expect(try await reader.load().participants == (try await writer.load().participants))
+        #expect(try await reader.load().participants.count == 1)
+        try await reader.close()
+        try await writer.close()
+    }
+
+    @Test
+    func readingOnlyCreatesNothing() throws {
+        let folder = try TemporaryFolder()
+        let error = #expect(throws: StoreError.self) { try SQLiteStore(path: folder.path(), mode: .readOnly) }
+        #expect(error?.code == .inaccessible)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path).isEmpty)
+    }
+}
