@@ -1,0 +1,94 @@
+import Activities
+import Basics
+import Lottery
+import SQLiteStore
+
+/// A store that waits or fails when a test says so, and remembers what it was given.
+struct ScriptedStore: Store {
+    enum Failure: Sendable {
+        /// Before anything was decided.
+        case reading
+        /// After the decision: nothing of it is written.
+        case committing
+    }
+
+    actor Script {
+        private(set) var changes: [Changes] = []
+        private(set) var failure: Failure?
+        private(set) var heldCount = 0
+        private var isHolding = false
+        private var held: [CheckedContinuation<Void, Never>] = []
+
+        func hold() { isHolding = true }
+
+        func release() {
+            isHolding = false
+            for continuation in held { continuation.resume() }
+            held = []
+            heldCount = 0
+        }
+
+        func fail(_ failure: Failure) { self.failure = failure }
+
+        func enter() async {
+            guard isHolding else { return }
+            heldCount += 1
+            await withCheckedContinuation { held.append($0) }
+        }
+
+        func record(_ changes: Changes) { self.changes.append(changes) }
+
+        /// Waits until a batch is being held.
+        func untilHolding() async throws {
+            while heldCount == 0 { try await Task.sleep(for: .milliseconds(1)) }
+        }
+
+        /// Waits until something was written that `isWanted`.
+        func until(_ isWanted: @Sendable (Changes) -> Bool) async throws {
+            while !changes.contains(where: isWanted) { try await Task.sleep(for: .milliseconds(1)) }
+        }
+    }
+
+    static let error = StoreError(code: .full, message: "The disk is full.")
+
+    let store: SQLiteStore
+    let script = Script()
+
+    init() throws {
+        store = try SQLiteStore()
+    }
+
+    func transact<Result: Sendable>(
+        _ query: FactQuery, _ decide: @escaping @Sendable (Facts) -> (Changes, Result)
+    ) async throws -> Result {
+        await script.enter()
+        switch await script.failure {
+        case .reading: throw Self.error
+        case .committing:
+            _ = decide(Facts())
+            throw Self.error
+        case nil: break
+        }
+        let (changes, result) = try await store.transact(query) { facts in
+            let (changes, result) = decide(facts)
+            return (changes, (changes, result))
+        }
+        await script.record(changes)
+        return result
+    }
+
+    func load() async throws -> StoredState { try await store.load() }
+    func wins(of user: UserID) async throws -> [Win] { try await store.wins(of: user) }
+    func winners(of activities: [ActivityID], page: Int, pageSize: Int) async throws -> WinnersPage {
+        try await store.winners(of: activities, page: page, pageSize: pageSize)
+    }
+    func draw(_ receipt: Receipt) async throws -> StoredDraw? { try await store.draw(receipt) }
+    func data(of user: UserID) async throws -> UserData { try await store.data(of: user) }
+    func ledger(of activity: ActivityID, from seq: Int64, limit: Int) async throws -> [LedgerRow] {
+        try await store.ledger(of: activity, from: seq, limit: limit)
+    }
+    func winners(of activity: ActivityID, after seq: Int64, limit: Int) async throws -> [StoredWin] {
+        try await store.winners(of: activity, after: seq, limit: limit)
+    }
+    func close() async throws { try await store.close() }
+}
