@@ -35,6 +35,7 @@ struct SimulateSubcommand: AsyncParsableCommand {
             let words = try await HongbaoConfiguration().replyWriter()
             throw RefusedCommand(text: words.text(for: .init(.badArgument(fault.refusal)), isAdmin: true))
         }
+        if Terminal.hasErrorReader { FileHandle.standardError.write(Data("正在模拟… simulating…\r".utf8)) }
         var randomness = SplitMix64(seed: seed ?? .random(in: .min ... .max))
         print(SimulationReport.text(simulate(activity, users: users, randomness: &randomness), activity))
     }

@@ -140,6 +140,8 @@ struct ConsoleService: Service {
             // Nobody hears the answers any more: stop taking questions.
             if !isRead { input.stop() }
         }
+        // Leaves the shell's prompt on a line of its own.
+        if case .talk(let talk) = form, talk.isTerminal { _ = await output.write("\n") }
     }
 
     private func append(_ line: Expected, to bytes: inout [UInt8]) async throws {
