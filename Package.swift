@@ -140,18 +140,23 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "LotteryTests", dependencies: ["Basics", "Lottery"], resources: [.copy("Fixtures")],
+            name: "LotteryTests", dependencies: ["Basics", "Lottery", "TestSupport"], resources: [.copy("Fixtures")],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "TrafficGateTests", dependencies: ["Basics", "TrafficGate"], swiftSettings: swiftSettings),
+            name: "TrafficGateTests", dependencies: ["Basics", "TrafficGate", "TestSupport"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "ActivityFilesTests", dependencies: ["Basics", "Lottery", "ActivityFiles"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "ChatPlatformsTests", dependencies: ["Basics", "ChatPlatforms"], swiftSettings: swiftSettings),
+            name: "ChatPlatformsTests", dependencies: ["Basics", "ChatPlatforms", "TestSupport"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "ActivitiesTests",
-            dependencies: ["Basics", "Lottery", "TrafficGate", "Activities", "SQLiteStore", "TestSupport"],
+            dependencies: [
+                "Basics", "Lottery", "TrafficGate", "Activities", "SQLiteStore", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "SQLiteStoreTests",

@@ -207,7 +207,7 @@ struct ActivityServiceTests {
             _ = try await bench.service.submit(.saying(.help(nil), as: "qq:14"))
             let changes = try #require(await bench.store.script.changes.last)
             let row = try #require(changes.statistics.first)
-            #expect((row.activeUsers, row.totalRequests, row.rejectedRequests) == (3, 3, 0))
+            #expect((row.activeUsers, row.totalRequests, row.rejectedRequests) == (3, 4, 0))
             #expect(row.at == bench.clock.now)
             #expect(changes.participants.map(\.session.text) == ["qq:11", "qq:12", "qq:13"])
             bench.service.shutDown()

@@ -96,6 +96,7 @@ struct ReadingTests {
             #expect(late.seed == seedText)
             #expect(try await view("qq:12").seed == seedText)
             #expect(try await view("qq:12").user == nil)
+            #expect(try await view("qq:12").steps == late.steps)
             let seed = try #require(hexBytes(seedText).flatMap { RoundSeed($0) })
             var words = DrawWords(seed: seed, activity: "spring", round: 1, user: "qq:11", attempt: 1)
             #expect(late.steps.map(\.award.id) == ["top", "gold"])

@@ -1,7 +1,7 @@
-internal import ActivityFiles
-internal import Basics
-internal import Lottery
-internal import Testing
+import ActivityFiles
+import Basics
+import Lottery
+import Testing
 
 struct WinnersCSVTests {
     private func line(gameID: String?, award: String = "一等奖 游戏主机") -> String {

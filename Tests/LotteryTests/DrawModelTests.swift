@@ -1,6 +1,7 @@
-internal import Basics
-internal import Lottery
-internal import Testing
+import Basics
+import Lottery
+import TestSupport
+import Testing
 
 /// Random worlds of draws, voids and stock edits, decided twice: by the code under test and by the naive reference.
 struct DrawModelTests {
@@ -10,7 +11,7 @@ struct DrawModelTests {
 
     @Test(arguments: 0..<partCount)
     func everyWorldAgreesWithTheReference(_ part: Int) {
-        let seed = baseSeed &+ UInt64(part) &* 1_000_003
+        let seed = SeededGenerator.baseSeed &+ UInt64(part) &* 1_000_003
         print("DrawModelTests part \(part) seed \(seed)")
         var generator = SeededGenerator(seed: seed)
         for world in 0..<(Self.worldCount / Self.partCount) {

@@ -1,6 +1,6 @@
-internal import Basics
-internal import Lottery
-internal import Testing
+import Basics
+import Lottery
+import Testing
 
 /// The published vectors, rebuilt from their values by the code under test.
 struct DrawVectorTests {

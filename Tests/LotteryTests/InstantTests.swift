@@ -1,9 +1,10 @@
-internal import Basics
-internal import Testing
+import Basics
+import TestSupport
+import Testing
 
 struct InstantTests {
     @Test func textsSurviveARoundTrip() {
-        var generator = SeededGenerator(seed: baseSeed)
+        var generator = SeededGenerator(seed: SeededGenerator.baseSeed)
         var values: [Int64] = [0, 1, -1, 951_782_399_999, 951_782_400_000, 253_402_300_799_999, -62_167_219_200_000]
         for _ in 0..<2000 { values.append(.random(in: -62_167_219_200_000...253_402_300_799_999, using: &generator)) }
         for value in values {
@@ -25,7 +26,7 @@ struct InstantTests {
     }
 
     @Test func orderOfTextsIsOrderOfTime() {
-        var generator = SeededGenerator(seed: baseSeed)
+        var generator = SeededGenerator(seed: SeededGenerator.baseSeed)
         let values = (0..<500).map { _ in Instant(milliseconds: .random(in: 0...4_102_444_800_000, using: &generator)) }
         #expect(values.sorted().map { $0.dateTimeText() } == values.map { $0.dateTimeText() }.sorted())
     }

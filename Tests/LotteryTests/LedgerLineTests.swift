@@ -1,6 +1,6 @@
-internal import Basics
-internal import Lottery
-internal import Testing
+import Basics
+import Lottery
+import Testing
 
 struct LedgerLineTests {
     private static let lines = DrawVector.all.flatMap(\.lines)

@@ -1,6 +1,7 @@
-internal import Basics
-internal import Lottery
-internal import Testing
+import Basics
+import Lottery
+import TestSupport
+import Testing
 
 struct LedgerVerifierTests {
     /// Two rounds of twenty users each, with a void that is followed by another attempt.
@@ -524,8 +525,8 @@ struct LedgerVerifierTests {
 
     /// Random ledgers of a few dozen rows: the honest ones hold, and any one award exchanged does not.
     @Test func randomLedgersHoldAndTheirForgeriesDoNot() {
-        print("LedgerVerifierTests seed \(baseSeed)")
-        var generator = SeededGenerator(seed: baseSeed)
+        print("LedgerVerifierTests seed \(SeededGenerator.baseSeed)")
+        var generator = SeededGenerator(seed: SeededGenerator.baseSeed)
         for _ in 0..<150 {
             let activity = sampleActivity(
                 maxAttempts: [1, 2, nil].randomElement(using: &generator) ?? nil, withDiBao: .random(using: &generator))

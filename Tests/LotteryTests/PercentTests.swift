@@ -1,5 +1,5 @@
-internal import Lottery
-internal import Testing
+import Lottery
+import Testing
 
 struct PercentTests {
     @Test(arguments: [

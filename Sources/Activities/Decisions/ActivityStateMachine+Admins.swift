@@ -381,7 +381,13 @@ extension ActivityStateMachine {
             return refuse(.trafficSetting(error), .setTraffic, target: key, request, &batch)
         }
         let new = configuration.value(of: key) ?? value
-        configure(configuration, [(key, new)], &batch)
+        var rows = [(key: key, value: new)]
+        if configuration.maintenanceMode != gate.configuration.maintenanceMode {
+            // A reason that was given for another maintenance must not be shown for this one.
+            maintenanceReason = nil
+            rows.append((Self.maintenanceReasonKey, ""))
+        }
+        configure(configuration, rows, &batch)
         audit(request, .setTraffic, target: key, before: old, after: new, result: .ok, &batch)
         return .ok(.trafficSet(key: key, old: old, new: new))
     }

@@ -8,17 +8,13 @@ extension ActivityStateMachine {
         _ command: Command, _ request: Request, _ batch: inout Batch, _ entropy: inout some RandomNumberGenerator
     ) -> Decision {
         let session = SessionID(request.user.text)
-        switch command {
-        case .help(let topic): return .answered(.ok(.help(topic)))
-        case .leave: return .answered(.ok(.left(hadPlace: gate.leave(session, now: batch.now))))
-        case .queue: return .answered(answerQueue(session, now: batch.now))
-        default: break
+        if let outcome = decideWithoutPlace(command, session, now: batch.now) {
+            gate.recordRequest(rejected: false)
+            return .answered(outcome)
         }
-        if let refusal = enterGate(request, isDraw: command == .draw, now: batch.now) {
-            gate.recordRequest(rejected: refusal.code == .blocked || refusal.code == .maintenance)
-            return .answered(refusal)
-        }
-        gate.recordRequest(rejected: false)
+        let refusal = enterGate(request, isDraw: command == .draw, now: batch.now)
+        gate.recordRequest(rejected: refusal?.code == .blocked || refusal?.code == .maintenance)
+        if let refusal { return .answered(refusal) }
         switch command {
         case .draw:
             let outcome = draw(request, &batch, &entropy)
@@ -43,6 +39,16 @@ extension ActivityStateMachine {
         case .help, .leave, .queue, .start, .stop, .activities, .importActivity, .setNumber, .traffic, .setTraffic,
             .maintenance, .void, .export:
             preconditionFailure("\(command.name) is not decided here")
+        }
+    }
+
+    /// The commands that take no place in the gate and are answered in maintenance too; nil for any other.
+    private mutating func decideWithoutPlace(_ command: Command, _ session: SessionID, now: Instant) -> Outcome? {
+        switch command {
+        case .help(let topic): .ok(.help(topic))
+        case .leave: .ok(.left(hadPlace: gate.leave(session, now: now)))
+        case .queue: answerQueue(session, now: now)
+        default: nil
         }
     }
 

@@ -261,6 +261,7 @@ public struct ActivityStateMachine: Sendable {
         if gate.configuration.maintenanceMode, !name.isForAdmins, ![.help, .queue, .leave].contains(name) {
             return .maintenance(reason: maintenanceReason)
         }
+        if name.isForAdmins { audit(request, name, target: "", result: .badArgument, &batch) }
         if case .tooLong(ParserLimits.messageSize) = fault { return .badArgument(.messageTooLong(name)) }
         return .badArgument(.argument(name, fault))
     }

@@ -9,7 +9,7 @@ struct SessionTable: Sendable {
     /// Sessions written in one batch.
     static let sliceCount = 2048
     /// Sessions that may have been touched before the table is brought up to date without a tick.
-    static let maximumTouchedCount = 65_536
+    static let maximumTouchedCount = 262_144
 
     /// What the table does not have yet, sorted by session.
     private var unsaved: [Participant] = []

@@ -160,7 +160,7 @@ public struct VerificationView: Hashable, Sendable, Codable {
     public var salt: String?
     /// Hex; nil while the round is open.
     public var seed: String?
-    /// Empty while the round is open or when the viewer may not know the user.
+    /// Empty while the round is open, and when the user had their data erased.
     public var steps: [Step]
 
     public init(

@@ -9,9 +9,8 @@ extension VerificationView {
     init(_ draw: StoredDraw, receipt: Receipt, activityName: String, viewer: UserID, isAdmin: Bool) {
         let entry = draw.entry
         let isOwner = entry.user == viewer
-        let user = isOwner || isAdmin ? entry.user : nil
         var steps: [Step] = []
-        if let user, let seed = draw.seed {
+        if let user = entry.user, let seed = draw.seed {
             var words = DrawWords(
                 seed: seed, activity: receipt.activity, round: entry.round, user: user, attempt: entry.attempt)
             for (index, award) in draw.rules.awards.enumerated() where award.kind != .DI_BAO {
@@ -26,7 +25,8 @@ extension VerificationView {
         self.init(
             activityName: activityName, receipt: receipt, round: Int(entry.round), attempt: Int(entry.attempt),
             drawnAt: draw.row.at, award: award.map { AwardLabel(id: $0.id, prefix: $0.prefix, name: $0.name) },
-            isVoided: draw.voidedAt != nil, rowHash: draw.row.hash.hex, commitment: draw.commitment.hex, user: user,
+            isVoided: draw.voidedAt != nil, rowHash: draw.row.hash.hex, commitment: draw.commitment.hex,
+            user: isOwner || isAdmin ? entry.user : nil,
             salt: isOwner ? entry.salt.map { hexText($0.bytes) } : nil, seed: draw.seed.map { hexText($0.bytes) },
             steps: steps)
     }

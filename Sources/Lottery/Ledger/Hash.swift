@@ -56,7 +56,12 @@ public struct Hash: Hashable, Sendable {
 
     /// The 32 bytes, in order.
     public var bytes: [UInt8] {
-        withUnsafeBytes(of: storage) { Array($0) }
+        withUnsafeBytes { Array($0) }
+    }
+
+    /// The 32 bytes in place, for as long as `body` runs.
+    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        Swift.withUnsafeBytes(of: storage, body)
     }
 
     /// 64 lower-case digits.
@@ -104,7 +109,12 @@ public struct Salt: Hashable, Sendable {
     }
 
     public var bytes: [UInt8] {
-        withUnsafeBytes(of: storage) { Array($0) }
+        withUnsafeBytes { Array($0) }
+    }
+
+    /// The 16 bytes in place, for as long as `body` runs.
+    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        Swift.withUnsafeBytes(of: storage, body)
     }
 }
 

@@ -63,13 +63,13 @@ final class ChangeWriter {
         participant = try RawStatement(
             """
             INSERT INTO redpacket_activity_participants (session_id, user_id, ip_address, join_time, leave_time,
-                last_heartbeat, status, queue_position, queue_ticket)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                last_heartbeat, status, queue_position, queue_ticket, created_at, updated_at)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6, ?6)
             ON CONFLICT (session_id) DO UPDATE SET user_id = excluded.user_id, ip_address = excluded.ip_address,
                 join_time = excluded.join_time, leave_time = excluded.leave_time,
                 last_heartbeat = excluded.last_heartbeat, status = excluded.status,
                 queue_position = excluded.queue_position, queue_ticket = excluded.queue_ticket,
-                updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+                updated_at = excluded.updated_at
             """, on: db)
     }
 
@@ -210,7 +210,7 @@ final class ChangeWriter {
         ledger.bind(2, row.seq)
         ledger.bind(4, row.at.milliseconds)
         ledger.bind(12, entry.previousSeq)
-        ledger.bind(15, row.hash.bytes)
+        ledger.bind(15, row.hash)
         var round: UInt32?
         var draw: DrawEntry?
         var receipt: Receipt?
@@ -232,8 +232,8 @@ final class ChangeWriter {
         }
         ledger.bind(5, round.map { Int64($0) })
         ledger.bind(6, draw?.user?.text)
-        ledger.bind(7, draw?.salt?.bytes)
-        ledger.bind(8, draw?.userHash.bytes)
+        ledger.bind(7, draw?.salt)
+        ledger.bind(8, draw?.userHash)
         ledger.bind(9, draw.map { Int64($0.attempt) })
         ledger.bind(10, draw?.award?.text)
         ledger.bind(11, draw?.remaining.map { Int64($0) })

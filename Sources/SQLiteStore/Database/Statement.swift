@@ -11,6 +11,10 @@ internal import Lottery
 final class RawStatement {
     private let statement: OpaquePointer
     private let connection: OpaquePointer
+    /// Texts and blobs of the next run. All parameters are bound anew for each.
+    private let parameters = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
+    /// How much of ``parameters`` is taken.
+    private var parameterCount = 0
 
     /// - Throws: ``StoreError`` when SQLite refuses the text.
     init(_ sql: String, on db: Database) throws {
@@ -20,6 +24,7 @@ final class RawStatement {
         var statement: OpaquePointer?
         let code = sqlite3_prepare_v3(connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
         guard code == SQLITE_OK, let statement else {
+            parameters.deallocate()
             throw StoreError(sqlite: code, connection)
         }
         self.connection = connection
@@ -28,19 +33,14 @@ final class RawStatement {
 
     deinit {
         sqlite3_finalize(statement)
+        parameters.deallocate()
     }
 
     // MARK: Parameters, from 1
 
     func bind(_ index: Int32, _ text: String) {
         var text = text
-        // An empty buffer may have no address, and a null pointer would bind NULL.
-        if text.isEmpty { sqlite3_bind_text(statement, index, "", 0, Self.transient) }
-        text.withUTF8 { bytes in
-            _ = bytes.withMemoryRebound(to: CChar.self) {
-                $0.isEmpty ? 0 : sqlite3_bind_text(statement, index, $0.baseAddress, Int32($0.count), Self.transient)
-            }
-        }
+        text.withUTF8 { bind(index, UnsafeRawBufferPointer($0), isText: true) }
     }
 
     func bind(_ index: Int32, _ text: String?) {
@@ -55,13 +55,40 @@ final class RawStatement {
         if let value { bind(index, value) } else { sqlite3_bind_null(statement, index) }
     }
 
-    func bind(_ index: Int32, _ bytes: [UInt8]?) {
-        guard let bytes else {
+    func bind(_ index: Int32, _ hash: Hash?) {
+        guard let hash else {
             sqlite3_bind_null(statement, index)
             return
         }
-        _ = bytes.withUnsafeBytes {
-            sqlite3_bind_blob(statement, index, $0.baseAddress, Int32($0.count), Self.transient)
+        hash.withUnsafeBytes { bind(index, $0, isText: false) }
+    }
+
+    func bind(_ index: Int32, _ salt: Salt?) {
+        guard let salt else {
+            sqlite3_bind_null(statement, index)
+            return
+        }
+        salt.withUnsafeBytes { bind(index, $0, isText: false) }
+    }
+
+    /// Copies the bytes to where they stay until the statement has run, which spares SQLite a copy of its own.
+    private func bind(_ index: Int32, _ bytes: UnsafeRawBufferPointer, isText: Bool) {
+        var source = UnsafeRawPointer(parameters.baseAddress)
+        var lifetime = Self.transient
+        if bytes.count <= parameters.count - parameterCount {
+            let place = UnsafeMutableRawBufferPointer(rebasing: parameters[parameterCount...])
+            place.copyMemory(from: bytes)
+            source = UnsafeRawPointer(place.baseAddress)
+            lifetime = nil
+            parameterCount += bytes.count
+        } else {
+            source = bytes.baseAddress
+        }
+        if isText {
+            sqlite3_bind_text(
+                statement, index, source?.assumingMemoryBound(to: CChar.self), Int32(bytes.count), lifetime)
+        } else {
+            sqlite3_bind_blob(statement, index, source, Int32(bytes.count), lifetime)
         }
     }
 
@@ -71,13 +98,17 @@ final class RawStatement {
     func run() throws {
         let code = sqlite3_step(statement)
         sqlite3_reset(statement)
+        parameterCount = 0
         guard code == SQLITE_DONE || code == SQLITE_ROW else { throw StoreError(sqlite: code, connection) }
     }
 
     /// Reads at most one row.
     func first<Value>(_ read: (RawStatement) -> Value) throws -> Value? {
         let code = sqlite3_step(statement)
-        defer { sqlite3_reset(statement) }
+        defer {
+            sqlite3_reset(statement)
+            parameterCount = 0
+        }
         switch code {
         case SQLITE_ROW: return read(self)
         case SQLITE_DONE: return nil
@@ -97,7 +128,7 @@ final class RawStatement {
         sqlite3_column_type(statement, column) == SQLITE_NULL ? nil : sqlite3_column_int64(statement, column)
     }
 
-    private static let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+    private static let transient: sqlite3_destructor_type? = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 }
 
 extension StoreError {

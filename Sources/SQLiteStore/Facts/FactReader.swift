@@ -110,7 +110,7 @@ final class FactReader {
         }
         if let erasedDigest {
             erased.bind(1, key.activity.text)
-            erased.bind(2, erasedDigest.bytes)
+            erased.bind(2, erasedDigest)
             if try erased.first({ _ in true }) == true {
                 var participation = found ?? Participation()
                 participation.isErased = true

@@ -131,7 +131,8 @@ enum Schema {
         CREATE TABLE bot_draw_ledger (
             activity_id TEXT NOT NULL,
             seq INTEGER NOT NULL CHECK (seq >= 0),
-            type TEXT NOT NULL CHECK (type IN ('open', 'draw', 'close', 'void')),
+            -- OR, not IN: a list of more than two makes SQLite build a table of it for every row.
+            type TEXT NOT NULL CHECK (type = 'draw' OR type = 'open' OR type = 'close' OR type = 'void'),
             at_ms INTEGER NOT NULL,
             round INTEGER,
             user_id TEXT,      -- NULL once erased
@@ -155,20 +156,21 @@ enum Schema {
 
     private static let gateTables = """
         CREATE TABLE redpacket_activity_participants (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            id INTEGER PRIMARY KEY,
             user_id TEXT,
-            session_id TEXT NOT NULL UNIQUE,
+            session_id TEXT NOT NULL,
             ip_address TEXT,
             join_time TEXT NOT NULL,
             leave_time TEXT,
             last_heartbeat TEXT NOT NULL,
-            status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'queued', 'expired', 'left')),
+            status TEXT NOT NULL DEFAULT 'active'
+                CHECK (status = 'left' OR status = 'active' OR status = 'queued' OR status = 'expired'),
             queue_position INTEGER,  -- the rank when it was queued; redpacket_queue has the rank now
             queue_ticket INTEGER,    -- the order of arrival
             created_at TEXT NOT NULL DEFAULT \(now),
             updated_at TEXT NOT NULL DEFAULT \(now)
         ) STRICT;
-        CREATE INDEX idx_session_id ON redpacket_activity_participants (session_id);
+        CREATE UNIQUE INDEX idx_session_id ON redpacket_activity_participants (session_id);
         CREATE INDEX idx_user_id ON redpacket_activity_participants (user_id);
         CREATE INDEX idx_status_join_time ON redpacket_activity_participants (status, join_time);
         CREATE INDEX idx_last_heartbeat ON redpacket_activity_participants (last_heartbeat);
@@ -187,7 +189,8 @@ enum Schema {
             join_time_ms INTEGER NOT NULL,
             leave_time_ms INTEGER,
             last_heartbeat_ms INTEGER NOT NULL,
-            status TEXT NOT NULL CHECK (status IN ('active', 'queued', 'expired', 'left')),
+            status TEXT NOT NULL
+                CHECK (status = 'left' OR status = 'active' OR status = 'queued' OR status = 'expired'),
             queue_position INTEGER,
             queue_ticket INTEGER
         ) STRICT;

@@ -1,6 +1,7 @@
 internal import Activities
 internal import ActivityFiles
 internal import ArgumentParser
+internal import Basics
 internal import ChatCommands
 internal import Foundation
 internal import Lottery
@@ -36,25 +37,8 @@ struct SimulateSubcommand: AsyncParsableCommand {
             throw RefusedCommand(text: words.text(for: .init(.badArgument(fault.refusal)), isAdmin: true))
         }
         if Terminal.hasErrorReader { FileHandle.standardError.write(Data("正在模拟… simulating…\r".utf8)) }
-        var randomness = SplitMix64(seed: seed ?? .random(in: .min ... .max))
+        var randomness = SeededGenerator(seed: seed ?? .random(in: .min ... .max))
         print(SimulationReport.text(simulate(activity, users: users, randomness: &randomness), activity))
-    }
-}
-
-/// A small generator that repeats: for planning, never for a draw.
-private struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
     }
 }
 

@@ -1,4 +1,6 @@
+import Basics
 import ChatPlatforms
+import TestSupport
 
 /// Random documents as text, with white space and escapes that a reader has to get through.
 struct RandomJSON {

@@ -1,5 +1,5 @@
-internal import Foundation
-internal import Testing
+import Foundation
+import Testing
 
 /// `Fixtures/draw-vectors.json`, read with a JSON parser that has nothing to do with the code under test.
 struct DrawVector: Sendable, CustomTestStringConvertible {

@@ -1,5 +1,6 @@
-internal import Basics
-internal import Lottery
+import Basics
+import Lottery
+import TestSupport
 
 /// An honest operator: opens, lets users draw, voids, closes, and keeps the ledger.
 struct LedgerBuilder {

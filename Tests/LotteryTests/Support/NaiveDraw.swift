@@ -1,4 +1,4 @@
-internal import Lottery
+import Lottery
 
 /// The draw's rules as spec.md section 5 words them, with wide integers and without any of the shortcuts under test.
 struct NaiveWorld {

@@ -1,4 +1,5 @@
 import Basics
+import TestSupport
 import TrafficGate
 
 /// Runs random operations on the gate and on ``ReferenceGate`` and compares them after each.

@@ -1,6 +1,6 @@
-internal import Foundation
-
-/// A generator that repeats, for tests: SplitMix64.
+/// A generator that repeats: SplitMix64. The same seed gives the same numbers on every machine.
+///
+/// For planning and tests, never for a draw: whoever sees a few numbers knows the others.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
@@ -14,10 +14,5 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
         word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
         word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
         return word ^ (word >> 31)
-    }
-
-    /// What random tests start from: `HONGBAO_SEED`, else 20270210. Print it with every failure.
-    public static var baseSeed: UInt64 {
-        ProcessInfo.processInfo.environment["HONGBAO_SEED"].flatMap { UInt64($0) } ?? 20_270_210
     }
 }
