@@ -79,9 +79,15 @@ extension UserID {
 
 /// Whether two texts are the same UTF-8 bytes; Unicode equivalence does not make them so.
 public func areEqualBytes(_ left: String, _ right: String) -> Bool {
-    guard left.utf8.count == right.utf8.count else { return false }
+    let count = left.utf8.count
+    guard count == right.utf8.count else { return false }
     let result = left.utf8.withContiguousStorageIfAvailable { left in
-        right.utf8.withContiguousStorageIfAvailable { right in left.elementsEqual(right) }
+        right.utf8.withContiguousStorageIfAvailable { right in
+            // Compiles to a loop over memory; comparing the collections does not.
+            var index = 0
+            while index < count, left[index] == right[index] { index += 1 }
+            return index == count
+        }
     }
     return (result ?? nil) ?? left.utf8.elementsEqual(right.utf8)
 }

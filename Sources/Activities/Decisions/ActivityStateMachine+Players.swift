@@ -153,13 +153,10 @@ extension ActivityStateMachine {
             previousSeq: participation.lastSeq, &batch)
 
         let receipt = Receipt(activity: id, seq: row.seq)
-        let isFirst = attempt == 1
-        if isFirst { activities[id]?.userCount += 1 }
-        activities[id]?.drawCount += 1
-        batch.changes.progress[id, default: Changes.Progress()].drawCount += 1
-        if isFirst { batch.changes.progress[id]?.userCount += 1 }
+        activities[id]?.countDraw(isFirst: attempt == 1, wonIndex: wonIndex)
+        batch.changes.progress[id, default: Changes.Progress()].countDraw(isFirst: attempt == 1, award: award?.id)
 
-        guard let wonIndex, let award else {
+        guard let award else {
             participation.missCount += 1
             participation.lastSeq = row.seq
             batch.facts.participations[key] = participation
@@ -170,8 +167,6 @@ extension ActivityStateMachine {
                     activityName: activity.name, award: nil, receipt: receipt, rowHash: row.hash.shortHex,
                     attemptsLeft: left))
         }
-        activities[id]?.issued[wonIndex] += 1
-        batch.changes.progress[id]?.issued[award.id, default: 0] += 1
         participation.win = WinFact(receipt: receipt, award: award.id, gameID: gameID, wonAt: row.at)
         batch.facts.participations[key] = participation
         if let gameIDKey { batch.facts.winnersByGameID[gameIDKey] = request.user }

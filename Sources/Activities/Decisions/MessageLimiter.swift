@@ -7,6 +7,14 @@ struct MessageLimiter: Sendable {
     private struct Window {
         var start: Instant
         var count: Int
+
+        mutating func admit(perMinute: Int, now: Instant) -> Bool {
+            // A clock that went back must not lock anybody out.
+            if !(0..<60_000).contains(now.milliseconds(since: start)) { self = Window(start: now, count: 0) }
+            guard count < perMinute else { return false }
+            count += 1
+            return true
+        }
     }
 
     private var windows: [UserID: Window] = [:]
@@ -17,13 +25,7 @@ struct MessageLimiter: Sendable {
     /// - Returns: False when the user has sent `perMinute` messages in this minute already.
     mutating func admit(_ user: UserID, perMinute: Int, now: Instant) -> Bool {
         if perMinute == 0 { return true }
-        var window = windows[user] ?? Window(start: now, count: 0)
-        // A clock that went back must not lock anybody out.
-        if !(0..<60_000).contains(now.milliseconds(since: window.start)) { window = Window(start: now, count: 0) }
-        guard window.count < perMinute else { return false }
-        window.count += 1
-        windows[user] = window
-        return true
+        return windows[user, default: Window(start: now, count: 0)].admit(perMinute: perMinute, now: now)
     }
 
     /// Drops what no longer counts, so that memory follows the users of the last minute.

@@ -44,7 +44,7 @@ public final class ActivityService: Service {
     ///   - onNotice: Called for what happened without anybody asking, once it is durable. Must not block.
     public init(
         store: any Store, stored: StoredState, library: any ActivityLibrary, limits: Limits = Limits(),
-        clock: @escaping WallClock, entropy: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(),
+        clock: @escaping WallClock, entropy: any RandomNumberGenerator & Sendable = SystemEntropy(),
         logger: Logger, onNotice: (@Sendable (ActivityStateMachine.Notice) -> Void)? = nil
     ) {
         self.store = store

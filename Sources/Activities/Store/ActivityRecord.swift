@@ -59,6 +59,15 @@ public struct ActivityRecord: Hashable, Sendable {
         self.hasErasedUsers = hasErasedUsers
     }
 
+    /// - Parameters:
+    ///   - isFirst: Whether the user had not drawn here before.
+    ///   - wonIndex: The award's position; nil for a miss.
+    mutating func countDraw(isFirst: Bool, wonIndex: Int?) {
+        drawCount += 1
+        if isFirst { userCount += 1 }
+        if let wonIndex { issued[wonIndex] += 1 }
+    }
+
     /// Copies left of the award at `index`: number − issued; 0 for DI_BAO, which never runs out.
     public func remaining(at index: Int) -> Int {
         let award = activity.awards[index]

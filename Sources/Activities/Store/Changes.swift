@@ -53,6 +53,12 @@ public struct Changes: Sendable {
         public var drawCount = 0
 
         public init() {}
+
+        mutating func countDraw(isFirst: Bool, award: AwardID?) {
+            drawCount += 1
+            if isFirst { userCount += 1 }
+            if let award { issued[award, default: 0] += 1 }
+        }
     }
 
     /// A round that began.

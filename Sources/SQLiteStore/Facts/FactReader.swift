@@ -41,6 +41,10 @@ final class FactReader {
     func facts(for query: FactQuery, _ db: Database) throws -> Facts {
         var facts = Facts()
         facts.configuration = try changedConfiguration(db)
+        // Deciding adds what each request leads to.
+        facts.messages.reserveCapacity(query.messages.count)
+        facts.bindings.reserveCapacity(query.bindings.count)
+        facts.participations.reserveCapacity(query.participations.count)
         for key in query.messages {
             if let found = try processedMessage(key) { facts.messages[key] = found }
         }
