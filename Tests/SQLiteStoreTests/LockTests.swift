@@ -65,6 +65,57 @@ struct LockTests {
     }
 
     @Test
+    func anotherNameOrADeletedLockFileLetsNobodyIn() async throws {
+        let folder = try TemporaryFolder()
+        try await folder.makeDatabase()
+        let first = try SQLiteStore(path: folder.path())
+        try FileManager.default.linkItem(atPath: folder.path(), toPath: folder.path("other.db"))
+        #expect(throws: StoreError.self) { try SQLiteStore(path: folder.path("other.db")) }
+        try FileManager.default.removeItem(atPath: folder.path("hongbao.db.lock"))
+        let error = #expect(throws: StoreError.self) { try SQLiteStore(path: folder.path()) }
+        #expect(error?.code == .locked)
+        try await first.bind("qq:1", to: "a")
+        try await first.close()
+        try await SQLiteStore(path: folder.path("other.db")).close()
+    }
+
+    @Test(.enabled(if: LockTests.python != nil), .timeLimit(.minutes(1)))
+    func anotherProgramThatTakesItsTimeToWriteIsWaitedFor() async throws {
+        // Given a store, and somebody at the sqlite3 shell who has begun to write
+        let folder = try TemporaryFolder()
+        let store = try SQLiteStore(path: folder.path())
+        let shell = Process()
+        shell.executableURL = URL(fileURLWithPath: try #require(Self.python))
+        shell.arguments = [
+            "-c",
+            """
+            import sqlite3, sys, time
+            db = sqlite3.connect(sys.argv[1], isolation_level=None)
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("UPDATE redpacket_traffic_config SET config_value = '7' WHERE config_key = 'max_concurrent_users'")
+            print("held", flush=True)
+            time.sleep(5)
+            db.execute("COMMIT")
+            """, folder.path(),
+        ]
+        let output = Pipe()
+        shell.standardOutput = output
+        try shell.run()
+        #expect(try output.fileHandleForReading.read(upToCount: 4) == Data("held".utf8))
+
+        // Then a batch that has nothing to write does not wait, and one that writes does, and sees what was changed.
+        let start = ContinuousClock.now
+        try await store.transact(FactQuery()) { _ in (Changes(), ()) }
+        #expect(ContinuousClock.now - start < .seconds(4))
+        try await store.bind("qq:1", to: "a")
+        #expect(try await store.data(of: "qq:1").gameID == "a")
+        let row = try await store.load().configuration.first { $0.key == "max_concurrent_users" }
+        #expect(row?.value == "7")
+        shell.waitUntilExit()
+        try await store.close()
+    }
+
+    @Test
     func storeThatWasNeverClosedLetsTheNextOneIn() async throws {
         let folder = try TemporaryFolder()
         do {

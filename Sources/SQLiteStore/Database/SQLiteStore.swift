@@ -2,6 +2,7 @@ public import Activities
 internal import Foundation
 internal import GRDB
 internal import GRDBSQLite
+public import Logging
 internal import NIOConcurrencyHelpers
 
 /// Everything in one SQLite file: one connection writes, others read.
@@ -19,7 +20,9 @@ public final class SQLiteStore: Store {
 
     private let reader: any DatabaseReader
     private let writer: (any DatabaseWriter)?
-    private let lock: FileLock?
+    /// Empty without a file.
+    private let locks: [FileLock]
+    private let logger: Logger
     private let hot: HotStatements
     /// Set before the connections are closed: to touch one afterwards would end the process.
     private let isClosed = NIOLockedValueBox(false)
@@ -65,20 +68,31 @@ public final class SQLiteStore: Store {
     ///
     /// - Throws: ``StoreError``: `locked` when another process has it, `foreign` when the file is something else or of
     ///   a newer version, `corrupt`, `inaccessible`, `notDurable`. A refused file is not changed.
-    public convenience init(path: String, mode: Mode = .exclusive) throws {
-        try self.init(path: path, mode: mode, checkpointFrameCount: Self.checkpointFrameCount)
+    ///
+    /// - Parameter logger: Told when another program keeps the writer waiting.
+    public convenience init(
+        path: String, mode: Mode = .exclusive, logger: Logger = Logger(label: "hongbao.store")
+    ) throws {
+        try self.init(path: path, mode: mode, logger: logger, checkpointFrameCount: Self.checkpointFrameCount)
     }
 
     /// For tests: with another length of the WAL at which it is moved into the file.
-    package convenience init(path: String, mode: Mode = .exclusive, checkpointFrameCount: Int32) throws {
+    package convenience init(
+        path: String, mode: Mode = .exclusive, logger: Logger = Logger(label: "hongbao.store"),
+        checkpointFrameCount: Int32
+    ) throws {
         do {
             switch mode {
             case .exclusive:
                 try Self.checkFolder(of: path)
                 let lock = try FileLock(besideDatabase: path)
+                let isThere = FileManager.default.fileExists(atPath: path)
+                let ownLock = isThere ? try FileLock(ofDatabase: path) : nil
                 try Self.checkFile(path, mayBeMissing: true)
                 let pool = try DatabasePool(path: path, configuration: Self.configuration)
-                try self.init(writer: pool, lock: lock, checkpointFrameCount: checkpointFrameCount)
+                let locks = [lock, try ownLock ?? FileLock(ofDatabase: path)]
+                try self.init(
+                    writer: pool, locks: locks, logger: logger, checkpointFrameCount: checkpointFrameCount)
             case .readOnly:
                 try Self.checkFile(path, mayBeMissing: false)
                 var configuration = Self.configuration
@@ -94,8 +108,8 @@ public final class SQLiteStore: Store {
     public convenience init() throws {
         do {
             try self.init(
-                writer: DatabaseQueue(configuration: Self.configuration), lock: nil,
-                checkpointFrameCount: Self.checkpointFrameCount)
+                writer: DatabaseQueue(configuration: Self.configuration), locks: [],
+                logger: Logger(label: "hongbao.store"), checkpointFrameCount: Self.checkpointFrameCount)
         } catch {
             throw StoreError(error)
         }
@@ -104,15 +118,19 @@ public final class SQLiteStore: Store {
     private init(reader: some DatabaseReader) {
         self.reader = reader
         writer = nil
-        lock = nil
+        locks = []
+        logger = Logger(label: "hongbao.store")
         checkpointFrameCount = Self.checkpointFrameCount
         hot = HotStatements()
     }
 
-    private init(writer: some DatabaseWriter, lock: FileLock?, checkpointFrameCount: Int32) throws {
+    private init(
+        writer: some DatabaseWriter, locks: [FileLock], logger: Logger, checkpointFrameCount: Int32
+    ) throws {
         self.writer = writer
         self.reader = writer
-        self.lock = lock
+        self.locks = locks
+        self.logger = logger
         self.checkpointFrameCount = checkpointFrameCount
         hot = HotStatements()
         let hot = hot
@@ -133,7 +151,7 @@ public final class SQLiteStore: Store {
                     message:
                         "The database does not accept synchronous=FULL, so wins could be lost. Nothing was changed.")
             }
-            if lock != nil, try String.fetchOne(db, sql: "PRAGMA journal_mode") != "wal" {
+            if !locks.isEmpty, try String.fetchOne(db, sql: "PRAGMA journal_mode") != "wal" {
                 throw StoreError(
                     code: .notDurable,
                     message: "The database cannot use a write-ahead log here. Use a local disk, not a network one.")
@@ -171,7 +189,7 @@ public final class SQLiteStore: Store {
     private static var configuration: Configuration {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = true
-        configuration.busyMode = .timeout(5)
+        configuration.busyMode = .timeout(2)
         configuration.maximumReaderCount = 4
         configuration.prepareDatabase { db in
             try db.execute(
@@ -209,18 +227,8 @@ public final class SQLiteStore: Store {
             throw StoreError(
                 code: .foreign, message: "\(path) is not a regular file. Nothing was changed. Name another --database.")
         }
-        let header: Data?
-        do {
-            let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-            header = try handle.read(upToCount: 16)
-            try handle.close()
-        } catch {
-            throw StoreError(
-                code: .inaccessible, message: "\(path) cannot be read. Nothing was changed. Check who may read it.",
-                cause: "\(error)")
-        }
-        // An empty file gives nil.
-        guard header == Data("SQLite format 3\0".utf8) else { throw foreign(path) }
+        // SQLite takes a file of less than a page for a new database; somebody's lost one must not become that.
+        if (attributes?[.size] as? Int).map({ $0 < 512 }) ?? true { throw foreign(path) }
         var configuration = Configuration()
         configuration.readonly = true
         configuration.busyMode = .timeout(5)
@@ -228,7 +236,9 @@ public final class SQLiteStore: Store {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             try queue.read { try check($0, at: path, size: attributes?[.size] as? Int, mayBeMissing: mayBeMissing) }
             try queue.close()
-        } catch let error as DatabaseError where [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode) {
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
+            throw foreign(path)
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_CORRUPT {
             throw damaged(path, error.message)
         }
     }
@@ -306,17 +316,45 @@ public final class SQLiteStore: Store {
         let hot = hot
         let limit = checkpointFrameCount
         do {
-            let (result, isCheckpointDue) = try await writer.write { db in
+            let logger = logger
+            let (result, isCheckpointDue) = try await writer.writeWithoutTransaction { db in
                 let isCheckpointDue = hot.walFrameCount.pointee >= limit
-                let facts = try hot.reader(db).facts(for: query, db)
-                let (changes, result) = decide(facts)
-                if !changes.isEmpty { try hot.writer(db).write(changes, db) }
-                return (result, isCheckpointDue)
+                // Most of the time a look at the clock finds nothing to do, and needs no right to write.
+                if !query.isEmpty { try Self.begin(db, logger) }
+                do {
+                    let facts = try hot.reader(db).facts(for: query, db)
+                    let (changes, result) = decide(facts)
+                    if !changes.isEmpty {
+                        if query.isEmpty { try Self.begin(db, logger) }
+                        try hot.writer(db).write(changes, db)
+                    }
+                    if db.isInsideTransaction { try db.commit() }
+                    return (result, isCheckpointDue)
+                } catch {
+                    if db.isInsideTransaction { try? db.rollback() }
+                    throw error
+                }
             }
             if isCheckpointDue { checkpointSoon() }
             return result
         } catch {
             throw StoreError(error)
+        }
+    }
+
+    /// Begins to write, as soon as no other program does.
+    ///
+    /// Somebody may edit the configuration with the sqlite3 shell and take their time; nothing of the batch is written
+    /// yet, so waiting is safe. A commit is never tried again.
+    private static func begin(_ db: Database, _ logger: Logger) throws {
+        while true {
+            do {
+                return try db.beginTransaction(.immediate)
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+                logger.warning(
+                    "another program is writing to the database; waiting until it has finished, everybody else waits too"
+                )
+            }
         }
     }
 
@@ -347,11 +385,13 @@ public final class SQLiteStore: Store {
                     sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
                 }
             }
+            // Readers cannot remove the log that the last connection to close leaves behind.
+            (writer as? DatabasePool)?.invalidateReadOnlyConnections()
             try reader.close()
         } catch {
             throw StoreError(error)
         }
-        lock?.release()
+        for lock in locks { lock.release() }
     }
 
     /// What PRAGMA `name` says on the writing connection, for tests and checks.

@@ -93,13 +93,13 @@ enum Schema {
             FOREIGN KEY (activity_id, activity_award_id) REFERENCES bot_activity_award (activity_id, id)
         ) STRICT, WITHOUT ROWID;
 
-        -- One win per user and activity, whatever the program does.
-        CREATE UNIQUE INDEX idx_user_award_once ON bot_user_award (user_id, activity_id) WHERE voided_at IS NULL;
+        CREATE UNIQUE INDEX idx_user_award_once  -- one win per user and activity, whatever the program does
+            ON bot_user_award (user_id, activity_id) WHERE voided_at IS NULL;
         CREATE INDEX idx_user_award_game_id ON bot_user_award (activity_id, game_id_key)
             WHERE game_id_key IS NOT NULL AND voided_at IS NULL;
 
-        -- Attempts that are no win; a win is in bot_user_award.
         CREATE TABLE bot_user_attempt (
+            -- Attempts that are no live win; that is in bot_user_award.
             user_id TEXT NOT NULL,
             activity_id TEXT NOT NULL,
             misses INTEGER NOT NULL DEFAULT 0 CHECK (misses >= 0),
@@ -108,8 +108,8 @@ enum Schema {
             PRIMARY KEY (user_id, activity_id)
         ) STRICT, WITHOUT ROWID;
 
-        -- Knows users again who had their data erased, without naming them.
         CREATE TABLE bot_erased_user (
+            -- Knows users again who had their data erased, without naming them.
             activity_id TEXT NOT NULL,
             digest BLOB NOT NULL CHECK (length(digest) = 32),
             PRIMARY KEY (activity_id, digest)
@@ -180,8 +180,8 @@ enum Schema {
                 last_heartbeat
             FROM redpacket_activity_participants WHERE status = 'queued';
 
-        -- What the table above does not have yet; emptied at each tick.
         CREATE TABLE redpacket_session_journal (
+            -- What redpacket_activity_participants does not have yet; shortened after each tick.
             id INTEGER PRIMARY KEY,
             session_id TEXT NOT NULL,
             user_id TEXT,
@@ -219,8 +219,8 @@ enum Schema {
         """
 
     private static let serviceTables = """
-        -- The memory of processed messages, and the outbox.
         CREATE TABLE bot_processed_message (
+            -- What was answered: a message that is delivered again gets the same answer. Kept for 30 days.
             sent_at_ms INTEGER NOT NULL,  -- the message's own time; 0 where it has none
             message_key TEXT NOT NULL CHECK (length(message_key) BETWEEN 1 AND 256),
             user_id TEXT NOT NULL,        -- empty for an erasure
@@ -234,6 +234,7 @@ enum Schema {
         ) STRICT, WITHOUT ROWID;
 
         CREATE TABLE bot_audit_log (
+            -- What admins did and tried, and what the schedule did.
             id INTEGER PRIMARY KEY,
             at TEXT NOT NULL,
             actor TEXT NOT NULL,
@@ -246,6 +247,7 @@ enum Schema {
         ) STRICT;
 
         CREATE TABLE bot_secret (
+            -- Keys of this file, for nobody to see.
             name TEXT NOT NULL PRIMARY KEY,
             value BLOB NOT NULL
         ) STRICT;

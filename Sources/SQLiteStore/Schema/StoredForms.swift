@@ -28,7 +28,7 @@ extension Scope {
     }
 }
 
-/// A round's rules as JSON, in the order and with the names of the exported ledger.
+/// A round's rules as JSON, with the names of the exported ledger.
 struct StoredRules: Codable {
     struct Award: Codable {
         var id: AwardID
@@ -71,7 +71,7 @@ struct StoredRules: Codable {
 
     func json() throws -> String {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.withoutEscapingSlashes]
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 
