@@ -47,6 +47,7 @@ let package = Package(
             name: "Activities",
             dependencies: [
                 "Basics", "Lottery", "TrafficGate",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

@@ -101,7 +101,9 @@ struct AnswerOrderTests {
         let bench = try await DecisionBench()
         func say(_ suggestion: CommandName?) async throws -> Outcome {
             try await bench.together([
-                Request(user: "qq:11", chat: groupChat, isAdmin: false, content: .unknown(suggestion: suggestion))
+                Request(
+                    user: "qq:11", chat: groupChat, isAdmin: false,
+                    content: .unknown(suggestion: suggestion, isAddressed: suggestion == nil))
             ])[0]
         }
         #expect(try await say(.draw) == .unknownCommand(suggestion: .draw))

@@ -152,6 +152,8 @@ private struct DrawRehearsal {
     private mutating func run(_ operations: [Operation]) {
         guard fault == nil else { return }
         now = now.advanced(bySeconds: Int64.random(in: -1...4, using: &random))
+        // An erasure is carried out once an hour and user.
+        if case .erase = operations[0] { now = now.advanced(bySeconds: 3601) }
         let items = operations.map { BatchItem(request($0)) }
         let query = machine.prepare(items, now: now, entropy: &random)
         let (changes, decided) = machine.decide(items, facts: keeper.facts(for: query), now: now, entropy: &random)

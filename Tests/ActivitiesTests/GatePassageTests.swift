@@ -87,9 +87,25 @@ struct GatePassageTests {
         #expect(bench.machine.gate.answer(for: "qq:50") == nil)
     }
 
+    /// One suggestion a minute; whoever speaks to the bot gets at least the hint.
+    @Test func aSecondNearMissInAMinuteIsHintedAtOnlyWhenAddressed() async throws {
+        let bench = try await bench()
+        func say(isAddressed: Bool) async throws -> Outcome {
+            let content = MessageContent.unknown(suggestion: .draw, isAddressed: isAddressed)
+            return try await bench.together([
+                Request(user: "qq:50", chat: groupChat, isAdmin: false, content: content)
+            ])[0]
+        }
+        #expect(try await say(isAddressed: false) == .unknownCommand(suggestion: .draw))
+        #expect(try await say(isAddressed: false) == .ignored)
+        #expect(try await say(isAddressed: true) == .unknownCommand(suggestion: nil))
+    }
+
     @Test func nearMissesAndTalkTakeNoPlaceAndAreSilentInMaintenance() async throws {
         let bench = try await bench()
-        let contents: [MessageContent] = [.unknown(suggestion: .draw), .unknown(suggestion: nil), .ignored]
+        let contents: [MessageContent] = [
+            .unknown(suggestion: .draw, isAddressed: false), .unknown(suggestion: nil, isAddressed: true), .ignored,
+        ]
         let requests = contents.map { Request(user: "qq:50", chat: groupChat, isAdmin: false, content: $0) }
         #expect(try await bench.together(requests).map(\.code) == [.unknownCommand, .unknownCommand, .ignored])
         bench.now = noon.advanced(bySeconds: 120)

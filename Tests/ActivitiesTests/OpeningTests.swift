@@ -216,7 +216,9 @@ struct OpeningTests {
         try await bench.put(.sample("b", name: "乙", scope: .chats(["qq:1"])))
         try await bench.command(.start(activity: "乙"))
         func list(_ place: ChatID?) async throws -> [ActivityID] {
-            guard case .ok(.activities(let items)) = try await bench.command(.activities, in: place) else { return [] }
+            guard case .ok(.activities(let items, _)) = try await bench.command(.activities, in: place) else {
+                return []
+            }
             return items.map(\.id)
         }
         #expect(try await list("qq:1") == ["a", "b"])

@@ -76,7 +76,8 @@ struct RedeliveryTests {
                 user: "qq:11", chat: groupChat, isAdmin: false, key: Self.key,
                 content: .badArgument(.bind, .missing)),
             Request(
-                user: "qq:11", chat: groupChat, isAdmin: false, key: Self.key, content: .unknown(suggestion: nil)),
+                user: "qq:11", chat: groupChat, isAdmin: false, key: Self.key,
+                content: .unknown(suggestion: nil, isAddressed: true)),
         ]
         for request in others {
             #expect(try await bench.together([request]) == [.badArgument(.messageKeyReused)])

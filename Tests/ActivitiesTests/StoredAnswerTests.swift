@@ -46,8 +46,8 @@ struct StoredAnswerTests {
                 activityName: odd, receipt: receipt, round: 1, attempt: 2, drawnAt: noon, award: nil, isVoided: true,
                 rowHash: "a", commitment: "b", user: "qq:1", salt: "c", seed: "d",
                 steps: [
-                    .init(award: gold, word: .max, threshold: nil, isHit: true),
-                    .init(award: gold, word: 1 << 63, threshold: .max - 1, isHit: true),
+                    .init(award: gold, word: .max, threshold: nil, fate: .soldOut),
+                    .init(award: gold, word: 1 << 63, threshold: .max - 1, fate: .won),
                 ])),
         .help(nil), .help(.draw),
         .myData(
@@ -64,7 +64,7 @@ struct StoredAnswerTests {
         .activities(
             ActivityStatus.allCases.map {
                 ActivityListItem(id: "a", name: odd, status: $0, startsAt: noon, endsAt: nil, drawCount: 1)
-            }),
+            }, hasOthers: true),
         .imported(ImportView(id: "a", name: odd, awardCount: 1, effect: .created)),
         .imported(ImportView(id: "a", name: odd, awardCount: 1, effect: .replaced)),
         .imported(ImportView(id: "a", name: odd, awardCount: 1, effect: .unchanged)),
@@ -76,7 +76,9 @@ struct StoredAnswerTests {
                 averageSessionSeconds: nil, wait: .seconds(1...9))),
         .trafficSet(key: "k", old: odd, new: ""), .maintenance(isOn: true, reason: odd),
         .maintenance(isOn: false, reason: nil),
-        .voided(VoidView(activityName: odd, receipt: receipt, award: gold, reason: odd, remaining: nil)),
+        .voided(
+            VoidView(activityName: odd, receipt: receipt, award: gold, reason: odd, remaining: nil, mayDrawAgain: false)
+        ),
         .exported(activityName: odd, files: [odd, "b"]),
     ]
 
@@ -92,7 +94,7 @@ struct StoredAnswerTests {
                 activityName: odd,
                 [
                     .alreadyOpen, .noAwards, .overlaps(activityName: odd), .onlyNumber(gold, number: 3),
-                    .percentOutOfRange(gold), .twoDiBao,
+                    .twoDiBao,
                 ]),
             .numberOfOnly(gold), .numberOfDiBao(gold), .numberBelowIssued(gold, issued: 2), .unknownReceipt(odd),
             .notAWin(receipt), .alreadyVoided(receipt), .trafficSetting(.unknownKey(odd)),
@@ -113,7 +115,8 @@ struct StoredAnswerTests {
     static let outcomes: [Outcome] =
         [
             .won(attempt(gold, left: 0)), .missed(attempt(nil, left: 2)), .missed(attempt(nil, left: nil)),
-            .alreadyWon(win), .gameIDUsed(gameID: odd), .attemptsUsed(maximum: 3), .notBound, .noActivity,
+            .alreadyWon(win), .gameIDUsed(gameID: odd), .attemptsUsed(maximum: 3), .erasedBefore, .notBound,
+            .noActivity,
             .queued(Place(position: 3, wait: .unknown)), .queued(Place(position: 1, wait: .seconds(3...5))),
             .blocked(.ipSessions), .blocked(.queueFull), .blocked(.noSession), .maintenance(reason: nil),
             .maintenance(reason: odd), .rateLimited(perMinute: 30), .busy, .notPermitted(.stop),

@@ -11,7 +11,7 @@ extension ActivityStateMachine {
         switch command {
         case .activities:
             audit(request, .activities, target: "", result: .ok, &batch)
-            return .answered(.ok(.activities(listActivities(in: request.chat))))
+            return .answered(.ok(listActivities(in: request.chat)))
         case .traffic:
             audit(request, .traffic, target: "", result: .ok, &batch)
             return .answered(.ok(.traffic(gate.summary(now: batch.now))))
@@ -42,9 +42,10 @@ extension ActivityStateMachine {
         return .badArgument(refusal)
     }
 
-    private func listActivities(in chat: ChatID?) -> [ActivityListItem] {
-        activities.values
-            .filter { $0.activity.scope.includes(chat) }
+    private func listActivities(in chat: ChatID?) -> Answer {
+        let visible = activities.values.filter { $0.activity.scope.includes(chat) }
+        let items =
+            visible
             .sorted { $0.activity.id < $1.activity.id }
             .map { record in
                 ActivityListItem(
@@ -52,6 +53,7 @@ extension ActivityStateMachine {
                     startsAt: record.isStartUsed ? nil : record.activity.startsAt,
                     endsAt: record.isEndUsed ? nil : record.activity.endsAt, drawCount: record.drawCount)
             }
+        return .activities(items, hasOthers: visible.count < activities.count)
     }
 
     // MARK: 抽奖开始 and 抽奖结束
@@ -245,7 +247,7 @@ extension ActivityStateMachine {
                 NumberView(
                     activityName: activity.name, award: AwardLabel(award), oldNumber: award.number, number: number,
                     remaining: number - record.issued[index],
-                    commitment: activities[id]?.openRound?.commitment.hex)))
+                    commitment: number == award.number ? nil : activities[id]?.openRound?.commitment.hex)))
     }
 
     // MARK: 作废
@@ -282,7 +284,8 @@ extension ActivityStateMachine {
             .voided(
                 VoidView(
                     activityName: record.activity.name, receipt: receipt, award: AwardLabel(award), reason: reason,
-                    remaining: award.kind == .DI_BAO ? nil : activities[id]?.remaining(at: index))))
+                    remaining: award.kind == .DI_BAO ? nil : activities[id]?.remaining(at: index),
+                    mayDrawAgain: draw.user != nil && record.status == .active)))
     }
 
     // MARK: 活动导入

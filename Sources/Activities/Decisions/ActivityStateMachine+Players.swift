@@ -8,7 +8,7 @@ extension ActivityStateMachine {
         _ command: Command, _ request: Request, _ batch: inout Batch, _ entropy: inout some RandomNumberGenerator
     ) -> Decision {
         let session = SessionID(request.user.text)
-        if let outcome = decideWithoutPlace(command, session, now: batch.now) {
+        if let outcome = decideWithoutPlace(command, request, session, now: batch.now) {
             gate.recordRequest(rejected: false)
             return .answered(outcome)
         }
@@ -43,8 +43,13 @@ extension ActivityStateMachine {
     }
 
     /// The commands that take no place in the gate and are answered in maintenance too; nil for any other.
-    private mutating func decideWithoutPlace(_ command: Command, _ session: SessionID, now: Instant) -> Outcome? {
+    private mutating func decideWithoutPlace(
+        _ command: Command, _ request: Request, _ session: SessionID, now: Instant
+    ) -> Outcome? {
         switch command {
+        // Whoever may not run it is told the same as about a word that is no command.
+        case .help(let topic?) where topic.isForAdmins && !request.isAdmin:
+            .badArgument(.argument(.help, .unknownCommand))
         case .help(let topic): .ok(.help(topic))
         case .leave: .ok(.left(hadPlace: gate.leave(session, now: now)))
         case .queue: answerQueue(session, now: now)
@@ -78,7 +83,7 @@ extension ActivityStateMachine {
     private mutating func releaseAfterDraw(_ outcome: Outcome, _ session: SessionID, now: Instant) {
         guard gate.configuration.releaseAfterDraw else { return }
         switch outcome {
-        case .won, .alreadyWon, .gameIDUsed, .attemptsUsed: _ = gate.leave(session, now: now)
+        case .won, .alreadyWon, .gameIDUsed, .attemptsUsed, .erasedBefore: _ = gate.leave(session, now: now)
         default: break
         }
     }
@@ -121,7 +126,7 @@ extension ActivityStateMachine {
         if let gameIDKey, let winner = batch.facts.winnersByGameID[gameIDKey], winner != request.user {
             return .gameIDUsed(gameID: gameID.text)
         }
-        if participation.isErased { return .attemptsUsed(maximum: activity.maxAttempts ?? 1) }
+        if participation.isErased { return .erasedBefore }
         if let maximum = activity.maxAttempts, participation.missCount >= maximum {
             return .attemptsUsed(maximum: maximum)
         }
@@ -240,7 +245,12 @@ extension ActivityStateMachine {
 
     // MARK: Being forgotten
 
+    /// At most once an hour and user: what is stored of a user is found by looking through all messages.
     private mutating func erase(_ user: UserID, _ batch: inout Batch) -> Outcome {
+        if let last = erasedAt[user], (0..<3_600_000).contains(batch.now.milliseconds(since: last)) {
+            return .rateLimited(perMinute: gate.configuration.userMessagesPerMinute)
+        }
+        erasedAt[user] = batch.now
         var digests: [ActivityID: Hash] = [:]
         for id in batch.facts.activitiesOfErasing[user] ?? [] {
             digests[id] = erasedDigest(ParticipationKey(user: user, activity: id))

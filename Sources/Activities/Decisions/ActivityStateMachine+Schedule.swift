@@ -36,7 +36,9 @@ extension ActivityStateMachine {
         guard faults.isEmpty else {
             activities[id]?.isStartUsed = true
             if let used = activities[id] { batch.changes.activities.append(used) }
-            audit("schedule.start", id, after: "refused: \(faults)", .badArgument, &batch)
+            audit(
+                "schedule.start", id, after: "refused: " + faults.map(\.description).joined(separator: "; "),
+                .badArgument, &batch)
             notices.append(.scheduleConflict(activityName: record.activity.name, faults: faults))
             return
         }

@@ -32,6 +32,8 @@ public struct ActivityStateMachine: Sendable {
     var limiter = MessageLimiter()
     /// When each user last got a suggestion.
     var suggestedAt: [UserID: Instant] = [:]
+    /// When each user last had their data erased; for an hour.
+    var erasedAt: [UserID: Instant] = [:]
     /// What the schedule did in ``prepare(_:now:entropy:)``.
     var scheduled = Changes()
     /// What operators should read: in the log, and told to admins where that is possible.
@@ -184,6 +186,7 @@ public struct ActivityStateMachine: Sendable {
             batch.changes.statistics.append(gate.tick(now: now))
             sessions.save(gate.takeTouched())
             limiter.forget(now: now)
+            erasedAt = erasedAt.filter { (0..<3_600_000).contains(now.milliseconds(since: $0.value)) }
             suggestedAt = suggestedAt.filter { (0..<60_000).contains(now.milliseconds(since: $0.value)) }
         }
         // So many at once that waiting for the tick would cost memory.
@@ -226,7 +229,8 @@ public struct ActivityStateMachine: Sendable {
         let decision: Decision
         switch request.content {
         case .ignored: decision = .answered(.ignored)
-        case .unknown(let suggestion): decision = .answered(answerUnknown(suggestion, request, batch.now))
+        case .unknown(let suggestion, let isAddressed):
+            decision = .answered(answerUnknown(suggestion, isAddressed: isAddressed, request, batch.now))
         case .badArgument(let name, let fault): decision = .answered(answerBadArgument(name, fault, request, &batch))
         case .command(let command) where command.name.isForAdmins:
             if request.isAdmin {
@@ -241,11 +245,15 @@ public struct ActivityStateMachine: Sendable {
         return decision
     }
 
-    private mutating func answerUnknown(_ suggestion: CommandName?, _ request: Request, _ now: Instant) -> Outcome {
+    /// One suggestion a minute; whoever speaks to the bot gets at least a hint.
+    private mutating func answerUnknown(
+        _ suggestion: CommandName?, isAddressed: Bool, _ request: Request, _ now: Instant
+    ) -> Outcome {
         if gate.configuration.maintenanceMode { return .ignored }
-        guard suggestion != nil else { return .unknownCommand(suggestion: nil) }
+        let hint: Outcome = isAddressed ? .unknownCommand(suggestion: nil) : .ignored
+        guard suggestion != nil else { return hint }
         if let last = suggestedAt[request.user], (0..<60_000).contains(now.milliseconds(since: last)) {
-            return .ignored
+            return hint
         }
         suggestedAt[request.user] = now
         return .unknownCommand(suggestion: suggestion)

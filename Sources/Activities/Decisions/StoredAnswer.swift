@@ -91,7 +91,7 @@ extension Request {
         switch content {
         case .command(let command): command.fingerprint
         case .badArgument(let name, let fault): "\(name.rawValue)? \(fault)"
-        case .unknown(let suggestion): "? \(suggestion?.rawValue ?? "")"
+        case .unknown(let suggestion, _): "? \(suggestion?.rawValue ?? "")"
         case .ignored: ""
         }
     }

@@ -5,8 +5,9 @@ public enum MessageContent: Hashable, Sendable {
     case command(Command)
     /// A command whose arguments cannot be understood.
     case badArgument(CommandName, ArgumentFault)
-    /// Not a command, but close to one this person may run, or addressed to the bot.
-    case unknown(suggestion: CommandName?)
+    /// Not a command, but close to one this person may run (`suggestion`), or addressed to the bot: in private, behind a
+    /// prefix or a mention.
+    case unknown(suggestion: CommandName?, isAddressed: Bool)
     /// Talk that is not for the bot.
     case ignored
 }

@@ -21,7 +21,8 @@ public enum Answer: Hashable, Sendable, Codable {
     case erased
     case started(StartView)
     case stopped(StopView)
-    case activities([ActivityListItem])
+    /// 活动列表 of this chat; `hasOthers`: there are activities that this chat does not see.
+    case activities([ActivityListItem], hasOthers: Bool)
     case imported(ImportView)
     case numberSet(NumberView)
     case traffic(GateSummary)
@@ -127,19 +128,31 @@ public struct ActivityView: Hashable, Sendable, Codable {
 
 /// 验证: a receipt's inputs and outcome.
 public struct VerificationView: Hashable, Sendable, Codable {
+    /// What became of one award in an attempt.
+    public enum Fate: String, Hashable, Sendable, Codable {
+        /// The word did not hit.
+        case missed
+        /// The word hit and a copy was left: the result.
+        case won
+        /// The word hit, but nothing was left at that moment.
+        case soldOut
+        /// The attempt had ended before: an award ahead of this one was won.
+        case notAsked
+    }
+
     /// How one award was asked, once the seed is known.
     public struct Step: Hashable, Sendable, Codable {
         public var award: AwardLabel
         public var word: UInt64
         /// A word below this hits; nil: every word hits.
         public var threshold: UInt64?
-        public var isHit: Bool
+        public var fate: Fate
 
-        public init(award: AwardLabel, word: UInt64, threshold: UInt64?, isHit: Bool) {
+        public init(award: AwardLabel, word: UInt64, threshold: UInt64?, fate: Fate) {
             self.award = award
             self.word = word
             self.threshold = threshold
-            self.isHit = isHit
+            self.fate = fate
         }
     }
 
@@ -331,7 +344,7 @@ public struct NumberView: Hashable, Sendable, Codable {
     public var oldNumber: Int
     public var number: Int
     public var remaining: Int
-    /// The new round's commitment, 64 hex digits; nil when the activity is closed.
+    /// The new round's commitment, 64 hex digits; nil when no round began: the activity is closed, or nothing changed.
     public var commitment: String?
 
     public init(
@@ -354,8 +367,13 @@ public struct VoidView: Hashable, Sendable, Codable {
     public var reason: String
     /// Copies left afterwards; nil for 低保.
     public var remaining: Int?
+    /// Whether the user can draw again now: the activity is open and the user is known.
+    public var mayDrawAgain: Bool
 
-    public init(activityName: String, receipt: Receipt, award: AwardLabel, reason: String, remaining: Int?) {
+    public init(
+        activityName: String, receipt: Receipt, award: AwardLabel, reason: String, remaining: Int?, mayDrawAgain: Bool
+    ) {
+        self.mayDrawAgain = mayDrawAgain
         self.activityName = activityName
         self.receipt = receipt
         self.award = award

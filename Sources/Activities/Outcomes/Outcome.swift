@@ -33,6 +33,8 @@ public enum Outcome: Hashable, Sendable, Codable {
     /// Another account bound to this game id has already won here.
     case gameIDUsed(gameID: String)
     case attemptsUsed(maximum: Int)
+    /// The user took part here and then had their data erased. Nobody draws twice by being forgotten.
+    case erasedBefore
     case notBound
     case noActivity
     case queued(Place)
@@ -55,7 +57,7 @@ public enum Outcome: Hashable, Sendable, Codable {
         case .missed: .missed
         case .alreadyWon: .alreadyWon
         case .gameIDUsed: .gameIDUsed
-        case .attemptsUsed: .attemptsUsed
+        case .attemptsUsed, .erasedBefore: .attemptsUsed
         case .notBound: .notBound
         case .noActivity: .noActivity
         case .queued: .queued
@@ -214,8 +216,20 @@ public enum StartFault: Hashable, Sendable, Codable {
     /// Another activity is open for an overlapping scope.
     case overlaps(activityName: String)
     case onlyNumber(AwardLabel, number: Int)
-    case percentOutOfRange(AwardLabel)
     case twoDiBao
+}
+
+extension StartFault: CustomStringConvertible {
+    /// For the log and the audit log, in English.
+    public var description: String {
+        switch self {
+        case .alreadyOpen: "already open"
+        case .noAwards: "no awards"
+        case .overlaps(let activityName): "overlaps \(activityName)"
+        case .onlyNumber(let award, let number): "ONLY award \(award.id) with number \(number)"
+        case .twoDiBao: "two DI_BAO awards"
+        }
+    }
 }
 
 /// What an admin should know about an activity that opens.

@@ -9,6 +9,7 @@ extension VerificationView {
     init(_ draw: StoredDraw, receipt: Receipt, activityName: String, viewer: UserID, isAdmin: Bool) {
         let entry = draw.entry
         let isOwner = entry.user == viewer
+        let wonIndex = draw.rules.awards.firstIndex { $0.kind != .DI_BAO && $0.id == entry.award }
         var steps: [Step] = []
         if let user = entry.user, let seed = draw.seed {
             var words = DrawWords(
@@ -18,7 +19,8 @@ extension VerificationView {
                 steps.append(
                     Step(
                         award: AwardLabel(id: award.id, prefix: award.prefix, name: award.name), word: word,
-                        threshold: award.percent.threshold, isHit: isHit(word, percent: award.percent)))
+                        threshold: award.percent.threshold,
+                        fate: fate(ofHit: isHit(word, percent: award.percent), at: index, wonIndex: wonIndex)))
             }
         }
         let award = draw.rules.awards.first { $0.id == entry.award }
@@ -30,4 +32,11 @@ extension VerificationView {
             salt: isOwner ? entry.salt.map { hexText($0.bytes) } : nil, seed: draw.seed.map { hexText($0.bytes) },
             steps: steps)
     }
+}
+
+/// - Parameter wonIndex: The position of the award that was won by its word; nil for a miss and for 低保.
+private func fate(ofHit isHit: Bool, at index: Int, wonIndex: Int?) -> VerificationView.Fate {
+    if let wonIndex, index > wonIndex { return .notAsked }
+    if index == wonIndex { return .won }
+    return isHit ? .soldOut : .missed
 }

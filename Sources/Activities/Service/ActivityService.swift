@@ -34,7 +34,7 @@ public final class ActivityService: Service {
     private let logger: Logger
     private let onNotice: (@Sendable (ActivityStateMachine.Notice) -> Void)?
     private let queue: RequestQueue
-    /// Touched by the batch that is being decided and, for a moment, by ``checkTraffic()``.
+    /// Touched by the batch that is being decided and, for a moment, by what reads a name.
     private let core: NIOLockedValueBox<Core>
 
     /// - Parameters:
@@ -122,7 +122,9 @@ public final class ActivityService: Service {
                 (core.withLockedValue { $0.machine.flush() }, ())
             }
         } catch {
-            logger.error("batch failed; nobody in it is told a result", metadata: ["error": "\(error)"])
+            if !Task.isCancelled {
+                logger.error("batch failed; nobody in it is told a result", metadata: ["error": "\(error)"])
+            }
             for entry in queue.drain() { entry.response.resolve(.failure(error)) }
             throw error
         }
@@ -167,7 +169,7 @@ public final class ActivityService: Service {
         case .scheduleConflict(let name, let faults):
             logger.warning(
                 "activity could not open on schedule and stays closed; open it by hand",
-                metadata: ["activity.name": "\(name)", "faults": "\(faults)"])
+                metadata: ["activity.name": "\(name)", "faults": "\(faults.map(\.description))"])
         case .scheduleMissed(let name):
             logger.warning(
                 "activity's start and end both passed while nothing ran; it stays closed",

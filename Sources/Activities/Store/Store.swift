@@ -14,7 +14,7 @@ public protocol Store: Sendable {
     /// commit is durable.
     ///
     /// - Parameters:
-    ///   - query: May be empty.
+    ///   - query: May be empty; where the changes are then empty too, nothing is locked or written.
     ///   - decide: Called exactly once unless reading fails. Must not block.
     /// - Throws: ``StoreError``. What the caller holds in memory may then be ahead of the store; it must not decide
     ///   again, but load afresh. Never retried in here: a commit whose result is unknown may have happened.
