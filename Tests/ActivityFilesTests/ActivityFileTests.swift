@@ -223,6 +223,14 @@ struct ActivityFileTests {
         #expect(fault.chineseText.hasPrefix("第 \(fault.line) 行"))
     }
 
+    /// Whoever shows a fault adds nothing to it: a reply once said the line twice.
+    @Test func aFaultSaysItsLineAndFieldOnce() throws {
+        let fault = try #require(faults("name: x\nawards: []\n").first)
+        #expect(fault.chineseText == "第 2 行 awards：\(fault.chinese)")
+        #expect(fault.description == "line 2, awards: \(fault.english)")
+        #expect(!fault.chinese.contains("行") && !fault.english.contains("line"))
+    }
+
     /// What makes the rest of the file unreadable.
     @Test(arguments: [
         ("", 1, "empty"),

@@ -75,7 +75,7 @@ import Testing
             switch parse(line.text, context) {
             case .command(let command): shown.insert(command.name)
             case .badArgument: #expect(!line.expectedReply.isEmpty)
-            case .unknown(let suggestion): #expect(suggestion != nil, "line \(line.lineNumber)")
+            case .unknown(let suggestion, _): #expect(suggestion != nil, "line \(line.lineNumber)")
             case .ignored: #expect(line.expectedReply.isEmpty, "line \(line.lineNumber)")
             }
         }
@@ -90,7 +90,9 @@ import Testing
             let outcome: Outcome
             switch parse(line.text, MessageContext(isAdmin: isAdmin)) {
             case .badArgument(let name, let fault): outcome = .badArgument(.argument(name, fault))
-            case .unknown(let suggestion): outcome = .unknownCommand(suggestion: suggestion)
+            case .unknown(let suggestion, _): outcome = .unknownCommand(suggestion: suggestion)
+            case .command(.help(let topic?)) where topic.isForAdmins && !isAdmin:
+                outcome = .badArgument(.argument(.help, .unknownCommand))
             case .command(.help(let topic)): outcome = .ok(.help(topic))
             case .command(let command) where command.name.isForAdmins && !isAdmin: outcome = .notPermitted(command.name)
             default: continue

@@ -61,13 +61,14 @@ import Testing
         ParserCase("@红包助手抽奖", .draw), ParserCase("＠红包助手\u{2005}抽奖", .draw),
         ParserCase("@紅包助手 /draw", .draw), ParserCase("/draw@hongbao_bot", .draw),
         ParserCase("/bind@Hongbao_Bot 剑侠客", bound("剑侠客")), ParserCase("@hongbao_bot bind 123", bound("123")),
-        ParserCase("绑定123", bound("123")), ParserCase("绑定剑侠客", bound("剑侠客")), ParserCase("綁定１２３", bound("１２３")),
+        ParserCase("绑定123", bound("123")), ParserCase("绑定剑侠客", bound("剑侠客"), privately),
+        ParserCase("綁定１２３", bound("１２３")),
         ParserCase("绑定   剑\u{3000} 侠\r\n客", bound("剑 侠 客")), ParserCase("绑定 /draw", bound("/draw")),
         ParserCase("绑定 abc@红包助手", bound("abc@红包助手")), ParserCase("绑定 ＡＢＣ 劍", bound("ＡＢＣ 劍")),
         ParserCase("绑定 🐉龙", bound("🐉龙")), ParserCase("中奖汇总2", .winners(page: 2)),
         ParserCase("中奖汇总 ００２", .winners(page: 2)), ParserCase("中獎彙總 ２", .winners(page: 2)),
         ParserCase("中獎匯總", .winners(page: 1)),
-        ParserCase("抽奖开始春节抽奖", .start(activity: "春节抽奖"), adminInGroup),
+        ParserCase("/抽奖开始春节抽奖", .start(activity: "春节抽奖"), adminInGroup),
         ParserCase("验证spring-sample-1", .verify(receipt)),
         ParserCase("验证 ｓｐｒｉｎｇ-sample-１", .verify(receipt)), ParserCase("幫助 綁定", .help(.bind)),
     ])
@@ -80,28 +81,128 @@ import Testing
         "中奖了！", "排队的人好多", "绑定了吗", "绑定成功", "绑定成功了！", "绑定的", "抽奖开始了", "抽奖结束了吗", "验证码是多少",
         "维护好了没", "奖品数量有多少", "作废了", "帮助我一下", "drawing", "bindabc", "starting", "剑三真好玩",
         "https://example.com/draw", "@张三 抽奖", "@张三", "抽奖 @张三", "抽奖@张三", "/draw@other_bot", "红包助手 抽奖", "。", "？",
-        "哈哈", "ok", "find", "维护服务器要多久", "抽奖开始春节抽奖",
+        "哈哈", "ok", "find", "维护服务器要多久", "抽奖开始春节抽奖", "draw？", "draw.io",
     ])
     func talkInAGroupIsIgnored(_ text: String) {
         #expect(parse(text) == .ignored)
     }
 
     @Test(arguments: [
-        ParserCase("你好", .unknown(suggestion: nil), privately), ParserCase("你好", .unknown(suggestion: nil), mentioned),
-        ParserCase("/你好", .unknown(suggestion: nil)), ParserCase("/", .unknown(suggestion: nil)),
-        ParserCase("剑三", .unknown(suggestion: nil)),
-        ParserCase("／", .unknown(suggestion: nil)), ParserCase("剑三 真好玩", .unknown(suggestion: nil)),
-        ParserCase("@红包助手", .unknown(suggestion: nil)), ParserCase("在吗 @红包助手", .unknown(suggestion: nil)),
-        ParserCase("", .unknown(suggestion: nil), mentioned), ParserCase("绑定了吗", .unknown(suggestion: nil), privately),
+        ParserCase("你好", .unknown(suggestion: nil, isAddressed: true), privately),
+        ParserCase("你好", .unknown(suggestion: nil, isAddressed: true), mentioned),
+        ParserCase("/你好", .unknown(suggestion: nil, isAddressed: true)),
+        ParserCase("/", .unknown(suggestion: nil, isAddressed: true)),
+        ParserCase("剑三", .unknown(suggestion: nil, isAddressed: true)),
+        ParserCase("／", .unknown(suggestion: nil, isAddressed: true)),
+        ParserCase("剑三 真好玩", .unknown(suggestion: nil, isAddressed: true)),
+        ParserCase("@红包助手", .unknown(suggestion: nil, isAddressed: true)),
+        ParserCase("在吗 @红包助手", .unknown(suggestion: nil, isAddressed: true)),
+        ParserCase("", .unknown(suggestion: nil, isAddressed: true), mentioned),
+        ParserCase("绑定了吗", .unknown(suggestion: nil, isAddressed: true), privately),
         ParserCase("抽奖 一下", .badArgument(.draw, .unexpected), privately),
         ParserCase("/抽奖 abc", .badArgument(.draw, .unexpected)),
         ParserCase("剑三 抽奖 abc", .badArgument(.draw, .unexpected)),
         ParserCase("/验证码", .badArgument(.verify, .notAReceipt)),
         ParserCase("/绑定", .badArgument(.bind, .missing)),
-        ParserCase("/抽奖 开始", .unknown(suggestion: .start), adminInGroup),
+        ParserCase("/绑定了吗", .unknown(suggestion: nil, isAddressed: true)),
     ])
     func whatIsAddressedGetsAHint(_ line: ParserCase) {
         #expect(parse(line.text, line.context) == line.content)
+    }
+
+    // A6
+    @Test(arguments: ["绑定手机号才能参加", "绑定账号在哪里？", "绑定剑侠客", "绑定，然后抽奖", "绑定，剑侠客", "绑定🐉", "绑定《说明》", "绑定-1", "綁定遊戲id"])
+    func talkGluedToBindBindsNothingInAGroup(_ text: String) {
+        #expect(parse(text) == .ignored)
+        #expect(parse(text, adminInGroup) == .ignored)
+    }
+
+    @Test(arguments: [
+        ParserCase("绑定123", bound("123")), ParserCase("绑定abc", bound("abc")), ParserCase("绑定Ａｂ", bound("Ａｂ")),
+        ParserCase("绑定９", bound("９")), ParserCase("绑定abc 的号", bound("abc 的号")), ParserCase("绑定，abc", bound("abc")),
+        ParserCase("绑定<abc>", bound("abc")),
+    ])
+    func aLetterOrDigitGluedToBindBeginsAGameID(_ line: ParserCase) {
+        #expect(parse(line.text, line.context) == line.content)
+    }
+
+    @Test(arguments: ["剑侠客", "手机号才能参加", "🐉", "-1", "Rose"])
+    func anyGameIDIsTakenBehindASpaceOrAddressed(_ text: String) {
+        #expect(parse("绑定 \(text)") == bound(text))
+        #expect(parse("绑定\(text)", privately) == bound(text))
+        #expect(parse("绑定\(text)", mentioned) == bound(text))
+        #expect(parse("/绑定\(text)") == bound(text))
+        #expect(parse("剑三 绑定\(text)") == bound(text))
+    }
+
+    @Test(arguments: [
+        ParserCase("绑定：剑侠客", bound("剑侠客")), ParserCase("绑定:剑侠客", bound("剑侠客")),
+        ParserCase("绑定： 剑 侠客", bound("剑 侠客")), ParserCase("绑定 ：剑侠客", bound("剑侠客")),
+        ParserCase("绑定 ，剑侠客", bound("剑侠客")), ParserCase("绑定,剑侠客", bound("剑侠客"), privately),
+        ParserCase("绑定：：剑", bound("：剑")), ParserCase("绑定：<剑侠客>", bound("剑侠客")),
+        ParserCase("绑定：", .badArgument(.bind, .missing)), ParserCase("绑定 ,", .badArgument(.bind, .missing)),
+    ])
+    func oneColonOrCommaBehindBindIsDropped(_ line: ParserCase) {
+        #expect(parse(line.text, line.context) == line.content)
+    }
+
+    @Test(arguments: [
+        ParserCase("绑定 <剑侠客>", bound("剑侠客")), ParserCase("绑定 ＜剑 侠客＞", bound("剑 侠客")),
+        ParserCase("绑定 《剑侠客》", bound("剑侠客")), ParserCase("绑定 “剑侠客”", bound("剑侠客")),
+        ParserCase("/bind <Rose>", bound("Rose")), ParserCase("绑定<剑侠客>", bound("剑侠客"), privately),
+        ParserCase("绑定 <剑", bound("<剑")), ParserCase("绑定 剑>", bound("剑>")), ParserCase("绑定 <剑》", bound("<剑》")),
+        ParserCase("绑定 <a> <b>", bound("<a> <b>")), ParserCase("绑定 “<a>”", bound("<a>")),
+        ParserCase("绑定 <<a", bound("<<a")),
+        ParserCase("绑定 <", bound("<")), ParserCase("绑定 <>", .badArgument(.bind, .missing)),
+        ParserCase("绑定 “ ”", .badArgument(.bind, .missing)),
+    ])
+    func bracketsAroundTheWholeGameIDAreDropped(_ line: ParserCase) {
+        #expect(parse(line.text, line.context) == line.content)
+    }
+
+    // A8
+    @Test func whatIsNotUnderstoodSaysWhetherItWasAddressed() {
+        for context in [privately, mentioned] {
+            #expect(parse("抽桨", context) == .unknown(suggestion: .draw, isAddressed: true))
+        }
+        for text in ["/抽桨", "剑三 抽桨", "@红包助手 抽桨", "抽桨 @红包助手"] {
+            #expect(parse(text) == .unknown(suggestion: .draw, isAddressed: true))
+        }
+        #expect(parse("抽桨") == .unknown(suggestion: .draw, isAddressed: false))
+        #expect(parse("抽桨", adminInGroup) == .unknown(suggestion: .draw, isAddressed: false))
+    }
+
+    // C13
+    @Test(arguments: [
+        ParserCase("抽奖！", .draw), ParserCase("抽奖。", .draw), ParserCase("抽奖~", .draw), ParserCase("抽奖～～", .draw),
+        ParserCase("抽奖!!", .draw), ParserCase("抽奖 ！", .draw), ParserCase("抽獎！\u{200B}", .draw),
+        ParserCase("draw!", .draw),
+        ParserCase("/draw！", .draw), ParserCase("剑三抽奖！", .draw), ParserCase("奖池。", .pool), ParserCase("流量。", .traffic),
+    ])
+    func aCommandMayEndLikeAStatement(_ line: ParserCase) {
+        #expect(parse(line.text, line.context) == line.content)
+    }
+
+    @Test(arguments: ["抽奖？", "抽奖?", "抽奖！？", "抽奖！走", "抽奖了！", "帮助！", "bind!", "stop!"])
+    func otherEndingsStayTalk(_ text: String) {
+        #expect(parse(text) == .ignored)
+        #expect(parse(text, adminInGroup) == .ignored)
+    }
+
+    @Test(arguments: [
+        "抽奖结束后发奖", "抽奖开始8点", "抽奖开始春节抽奖", "活动导入了新的", "奖品数量还有 3", "流量设置max_concurrent_users 5", "导出来看看",
+        "维护开始了", "作废的不算", "抽奖结束后发奖" + String(repeating: "。", count: 2000),
+    ])
+    func anAdminsTalkIsNoRefusedCommand(_ text: String) {
+        #expect(parse(text, adminInGroup) == .ignored)
+    }
+
+    // C14
+    @Test func aMatchedWordWinsOverNearMisses() {
+        #expect(parse("/解绑 x") == .badArgument(.unbind, .unexpected))
+        #expect(parse("解绑 x", privately) == .badArgument(.unbind, .unexpected))
+        #expect(parse("/抽奖 开始", adminInGroup) == .badArgument(.draw, .unexpected))
+        #expect(parse("/中奖 汇") == .badArgument(.myWins, .unexpected))
     }
 
     @Test(arguments: [
@@ -174,7 +275,7 @@ import Testing
         let parser = CommandParser(configuration: ParserConfiguration(prefixes: ["!", "  ", ""]))
         #expect(parser.parse("!抽奖", context: group) == .command(.draw))
         #expect(parser.parse("！抽奖", context: group) == .command(.draw))
-        #expect(parser.parse("!你好", context: group) == .unknown(suggestion: nil))
+        #expect(parser.parse("!你好", context: group) == .unknown(suggestion: nil, isAddressed: true))
         #expect(parser.parse("你好", context: group) == .ignored)
     }
 }

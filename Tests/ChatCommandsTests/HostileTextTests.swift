@@ -13,16 +13,21 @@ import Testing
         #expect(parse(text, privately) == .ignored)
     }
 
-    @Test(arguments: ["抽奖\u{301}", "抽\u{301}奖", "抽奖\u{20DD}", "抽奖 \u{301}"])
+    @Test(arguments: ["抽奖\u{301}", "抽\u{301}奖", "抽奖\u{20DD}"])
     func aCombiningMarkNeverDraws(_ text: String) {
-        #expect(parse(text) == .unknown(suggestion: .draw))
-        #expect(parse(text, privately) == .unknown(suggestion: .draw))
-        #expect(parse("/" + text) == .unknown(suggestion: .draw))
+        #expect(parse(text) == .unknown(suggestion: .draw, isAddressed: false))
+        #expect(parse(text, privately) == .unknown(suggestion: .draw, isAddressed: true))
+        #expect(parse("/" + text) == .unknown(suggestion: .draw, isAddressed: true))
+    }
+
+    @Test func aCombiningMarkBehindASpaceNeverDraws() {
+        #expect(parse("抽奖 \u{301}") == .unknown(suggestion: .draw, isAddressed: false))
+        #expect(parse("/抽奖 \u{301}") == .badArgument(.draw, .unexpected))
     }
 
     @Test func aCombiningMarkNeverBinds() {
         #expect(parse("绑定\u{301}剑侠客") == .ignored)
-        #expect(parse("绑定\u{301}") == .unknown(suggestion: .bind))
+        #expect(parse("绑定\u{301}") == .unknown(suggestion: .bind, isAddressed: false))
     }
 
     @Test func compatibilityIdeographsFoldForMatchingOnly() {
@@ -65,7 +70,8 @@ import Testing
         #expect(parse("a" + marks, privately) == .ignored)
         let long = String(repeating: "长", count: 400_000)
         #expect(parse("绑定 " + long) == .badArgument(.bind, .tooLong(maximumSize: 4096)))
-        #expect(parse("绑定" + long) == .badArgument(.bind, .tooLong(maximumSize: 4096)))
+        #expect(parse("/绑定" + long) == .badArgument(.bind, .tooLong(maximumSize: 4096)))
+        #expect(parse("绑定" + long) == .ignored)
         #expect(parse("抽奖 " + long) == .badArgument(.draw, .tooLong(maximumSize: 4096)))
         #expect(parse("/抽奖 " + long) == .badArgument(.draw, .tooLong(maximumSize: 4096)))
         #expect(parse("抽奖" + long) == .ignored)
@@ -118,7 +124,8 @@ import Testing
         let parts: [[UInt8]] =
             CommandCatalogue.declarations.flatMap { [Array($0.words[0].simplified.utf8), Array($0.aliases[0].utf8)] }
             + [
-                "@", "＠", "红包助手", "剑三", "/", "／", " ", "\u{3000}", "\r\n", "\u{301}", "\u{200B}", "-", ":", "：", "1",
+                "@", "＠", "红包助手", "剑三", "/", "／", " ", "\u{3000}", "\r\n", "\u{301}", "\u{200B}", "-", ":", "：", "，",
+                "<", ">", "“", "”", "！", "1",
                 "９", "开", "了",
             ]
             .map { Array($0.utf8) }

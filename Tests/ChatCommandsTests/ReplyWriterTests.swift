@@ -93,6 +93,108 @@ import TrafficGate
         #expect(GateConfiguration.keys.allSatisfy { unknown.contains($0.name) })
     }
 
+    // MARK: What must not be said
+
+    // A5
+    @Test(
+        arguments: [
+            (.simplifiedChinese, ["未命中", "命中，但当时已发完", "命中", "前面已中，未用到"]),
+            (.traditionalChinese, ["未命中", "命中，但當時已發完", "命中", "前面已中，未用到"]),
+            (
+                .english,
+                ["no hit", "hit, but none was left at that moment", "hit", "not used, an award before it was won"]
+            ),
+        ] as [(ReplyLanguage, [String])])
+    func everyStepOfAVerificationSaysItsFate(_ language: ReplyLanguage, _ words: [String]) {
+        var view = Samples.verification(isOpen: false)
+        view.steps = [.missed, .soldOut, .won, .notAsked].map {
+            .init(award: Samples.bare, word: 255, threshold: 256, fate: $0)
+        }
+        let lines = reply(.ok(.verification(view)), language).split(separator: "\n").filter { $0.contains("00ff") }
+        #expect(lines.count == 4)
+        for (line, word) in zip(lines, words) {
+            #expect(line.hasSuffix((language == .english ? "0000000000000100, " : "0000000000000100，") + word))
+        }
+    }
+
+    // C1
+    @Test(arguments: ReplyLanguage.allCases)
+    func anImportFaultNamesItsLineOnce(_ language: ReplyLanguage) {
+        let fault = ImportFault(line: 2, chinese: "第 2 行 awards：少了", english: "line 2, awards: missing")
+        let text = reply(.badArgument(.importFaults(file: "a.yaml", faults: [fault])), language, isAdmin: true)
+        #expect(text.hasSuffix("\n" + (language == .english ? fault.english : fault.chinese)))
+    }
+
+    // C2
+    @Test func activitiesElsewhereAreNotDenied() {
+        let none = reply(.ok(.activities([], hasOthers: false)), isAdmin: true)
+        let elsewhere = reply(.ok(.activities([], hasOthers: true)), isAdmin: true)
+        #expect(none.hasPrefix("还没有活动"))
+        #expect(elsewhere.hasPrefix("没有属于这里的活动，别处有。"))
+    }
+
+    // C3
+    @Test(arguments: ReplyLanguage.allCases)
+    func aNumberWithoutANewRoundShowsNoCommitment(_ language: ReplyLanguage) {
+        var view = NumberView(
+            activityName: "春节抽奖", award: Samples.label, oldNumber: 100, number: 100, remaining: 90, commitment: nil)
+        #expect(!reply(.ok(.numberSet(view)), language).contains("\n"))
+        view.commitment = Samples.hash
+        #expect(reply(.ok(.numberSet(view)), language).hasSuffix(Samples.hash))
+    }
+
+    // C4
+    @Test func aVoidedWinPromisesADrawOnlyWhereThereIsOne() {
+        var view = VoidView(
+            activityName: "春节抽奖", receipt: receipt, award: Samples.label, reason: "重复", remaining: 1, mayDrawAgain: true
+        )
+        #expect(reply(.ok(.voided(view)), isAdmin: true).hasSuffix("\n记录会保留，这位玩家可以再抽。"))
+        view.mayDrawAgain = false
+        #expect(reply(.ok(.voided(view)), isAdmin: true).hasSuffix("\n记录会保留。"))
+    }
+
+    @Test func whoeverWasErasedIsToldWhyTheyCannotDraw() {
+        #expect(reply(.erasedBefore) == "您在这个活动里抽过奖，之后删除了数据，所以不能再抽；其他活动不受影响。")
+    }
+
+    // C11
+    @Test func trafficSaysSinceWhenItCounts() throws {
+        let summary = GateSummary(
+            activeUsers: 5, queuedUsers: 6, capacity: 7, maintenance: false, totalRequests: 8, rejectedRequests: 9,
+            averageSessionSeconds: 10, wait: .unknown)
+        #expect(reply(.ok(.traffic(summary)), isAdmin: true).contains("\n上次统计以来（最多 30 秒）请求 8 次，拒绝 9 次\n"))
+    }
+
+    // MARK: Notices
+
+    @Test(arguments: ReplyLanguage.allCases)
+    func everyNoticeHasWords(_ language: ReplyLanguage) throws {
+        let writer = try #require(Self.writers[language])
+        for notice in Samples.notices {
+            let text = writer.text(for: notice)
+            #expect(!text.isEmpty && !text.contains("{{") && !text.contains("\n\n"), "\(text)")
+            #expect(text.utf8.last != 0x0A && text.utf8.first != 0x0A, "\(text)")
+        }
+        #expect(writer.text(for: .promoted("qq:1")) == writer.promotedText)
+    }
+
+    @Test(arguments: ReplyLanguage.allCases)
+    func aConflictOfTheScheduleIsWordedLikeARefusedStart(_ language: ReplyLanguage) throws {
+        let writer = try #require(Self.writers[language])
+        let faults: [StartFault] = [.noAwards, .overlaps(activityName: "中秋"), .twoDiBao]
+        let refusal = reply(.badArgument(.cannotStart(activityName: "春节抽奖", faults)), language, isAdmin: true)
+        let notice = writer.text(for: .scheduleConflict(activityName: "春节抽奖", faults: faults))
+        #expect(refusal.split(separator: "\n").dropFirst() == notice.split(separator: "\n").dropFirst().dropLast())
+    }
+
+    @Test func anIgnoredSettingSaysHowToMendIt() throws {
+        let writer = try #require(Self.writers[.simplifiedChinese])
+        let known = writer.text(for: .configurationIgnored(key: "rush_hour_start", value: "24"))
+        #expect(known.hasSuffix("请发送“流量设置 rush_hour_start 新的值”改正。"))
+        let unknown = writer.text(for: .configurationIgnored(key: "spe\u{202E}ed\n", value: "1"))
+        #expect(unknown.contains("“speed ”") && unknown.hasSuffix("没有这个设置，请从数据库里删掉这一行。"))
+    }
+
     // MARK: Help
 
     @Test(arguments: ReplyLanguage.allCases)

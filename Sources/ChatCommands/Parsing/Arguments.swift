@@ -7,7 +7,6 @@ extension ArgumentFault: Error {}
 struct Arguments {
     /// A name of an activity, an award or a file, in bytes.
     static let maximumNameSize = 256
-    static let maximumReasonSize = 200
 
     private let text: String
     private var words: ArraySlice<String>
@@ -47,7 +46,7 @@ struct Arguments {
 
     func reason() throws(ArgumentFault) -> String {
         guard !isEmpty else { throw .missing }
-        return try Self.printable(rest(), maximumSize: Self.maximumReasonSize)
+        return try Self.printable(rest(), maximumSize: ParserLimits.reasonSize)
     }
 
     mutating func receipt() throws(ArgumentFault) -> Receipt {
@@ -65,6 +64,42 @@ struct Arguments {
         let award = String(scalars[scalars.index(after: colon)...]).trimmingBlanks()
         guard !award.isEmpty else { throw .missing }
         return (activity.isEmpty ? nil : activity, award)
+    }
+
+    // MARK: What people write around a game id
+
+    enum Mark {
+        case colon
+        case comma
+    }
+
+    /// Drops one colon or comma in front, and the white space behind it.
+    static func removeMark(_ text: inout String) -> Mark? {
+        let mark: Mark
+        switch text.unicodeScalars.first {
+        case ":", "：": mark = .colon
+        case ",", "，": mark = .comma
+        default: return nil
+        }
+        text = String(Substring(text.unicodeScalars.dropFirst().drop { $0.properties.isWhitespace }))
+        return mark
+    }
+
+    /// Drops one pair of brackets or quotes around the whole text, as 帮助 shows arguments.
+    static func removeBrackets(_ text: inout String) {
+        let closing: Unicode.Scalar
+        switch text.unicodeScalars.first {
+        case "<": closing = ">"
+        case "＜": closing = "＞"
+        case "《": closing = "》"
+        case "“": closing = "”"
+        default: return
+        }
+        guard text.unicodeScalars.count >= 2, text.unicodeScalars.last == closing else { return }
+        let inside = text.unicodeScalars.dropFirst().dropLast()
+        // `<a> <b>` is not one text in brackets.
+        guard !inside.contains(closing) else { return }
+        text = String(Substring(inside))
     }
 
     // MARK: Single words

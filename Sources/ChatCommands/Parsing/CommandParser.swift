@@ -40,16 +40,16 @@ public struct MessageContext: Hashable, Sendable {
 ///
 /// - The longest command word that a message begins with counts. Where something follows it without white space it is
 ///   the argument (`绑定123`), except behind an alias, which ends at a boundary.
-/// - A command without arguments takes none: `抽奖啦` and `抽奖 一下` are talk; addressed, the latter is refused.
-/// - What is glued to a word is taken for an argument less readily: final particles (`绑定了吗`, `绑定成功`) never; and
-///   unless addressed, neither what cannot be read (`验证码是多少`) nor, from a player, an admin command.
+/// - A command without arguments takes none: `抽奖啦` and `抽奖 一下` are talk; addressed, the latter is refused. What ends
+///   a statement may stand behind it (`抽奖！`), a question mark not.
+/// - What is glued to a word is taken for an argument less readily (docs/decisions/0008-glued-arguments.md): final
+///   particles (`绑定了吗`, `绑定成功`) never; and unless addressed only what talk does not look like: a game id that begins
+///   with a letter or a digit, a receipt, a page; never a name in an admin's command (`抽奖结束后发奖`).
+/// - A command word that a message begins with wins over commands that the message is merely close to.
 /// - One message is one command; line breaks are white space.
 ///
 /// - Source: spec.md section 4; hardening.md section 1.1.
 public struct CommandParser: Sendable {
-    /// In bytes. Checked before anything else is done with a message.
-    public static let maximumSize = 4096
-
     private struct Prefix: Sendable {
         var scalars: [UInt32]
         var needsBoundary: Bool
@@ -91,7 +91,7 @@ public struct CommandParser: Sendable {
     /// Reads one message.
     ///
     /// - Parameter text: As the adapter decoded it; of any length.
-    /// - Complexity: O(*n*) up to ``maximumSize`` bytes; what is longer is not read.
+    /// - Complexity: O(*n*) up to ``ParserLimits/messageSize`` bytes; what is longer is not read.
     public func parse(_ text: String, context: MessageContext) -> MessageContent {
         var text = text
         return text.withUTF8 { parse($0, context) }
@@ -101,12 +101,13 @@ public struct CommandParser: Sendable {
     public func parse(bytes: some Collection<UInt8>, context: MessageContext) -> MessageContent {
         if let content = bytes.withContiguousStorageIfAvailable({ parse($0, context) }) { return content }
         // One more than fits, to see that it does not.
-        return Array(bytes.prefix(Self.maximumSize + 1)).withUnsafeBufferPointer { parse($0, context) }
+        return Array(bytes.prefix(ParserLimits.messageSize + 1)).withUnsafeBufferPointer { parse($0, context) }
     }
 
     private func parse(_ bytes: UnsafeBufferPointer<UInt8>, _ context: MessageContext) -> MessageContent {
-        let isTooLong = bytes.count > Self.maximumSize
-        var message = trim(bytes, 0..<(isTooLong ? Self.start(of: bytes, before: Self.maximumSize) : bytes.count))
+        let limit = ParserLimits.messageSize
+        let isTooLong = bytes.count > limit
+        var message = trim(bytes, 0..<(isTooLong ? Self.start(of: bytes, before: limit) : bytes.count))
         var isAddressed = context.isPrivate || context.isMentioned
         var isExplicit = context.isMentioned
 
@@ -114,19 +115,18 @@ public struct CommandParser: Sendable {
             isAddressed = true
             isExplicit = true
         }
-        if removePrefix(bytes, &message, isAlone: !isAddressed) {
+        if removePrefix(bytes, &message) {
             isAddressed = true
             isExplicit = true
         }
-        guard !message.isEmpty else { return isExplicit ? .unknown(suggestion: nil) : .ignored }
+        guard !message.isEmpty else { return isExplicit ? .unknown(suggestion: nil, isAddressed: true) : .ignored }
 
         let reader = FoldingReader(bytes, message, folding)
-        var refusal: MessageContent?
         if let match = tree.longestMatch(reader) {
             let declaration = declarations[match.declaration]
             if isTooLong {
-                return takesRest(declaration, bytes, match, message)
-                    ? .badArgument(declaration.name, .tooLong(maximumSize: Self.maximumSize)) : .ignored
+                return takesRest(declaration, bytes, match, message, isAddressed: isAddressed)
+                    ? .badArgument(declaration.name, .tooLong(maximumSize: limit)) : .ignored
             }
             var start = match.end
             var isGlued = match.boundary == .glued
@@ -143,19 +143,16 @@ public struct CommandParser: Sendable {
             guard let text = String(validating: UnsafeBufferPointer(rebasing: bytes[rest]), as: UTF8.self) else {
                 return .ignored
             }
-            switch read(declaration, text, isGlued: isGlued, isAddressed: isAddressed, context) {
-            case .command(let command): return .command(command)
-            case .badArgument(let name, let fault) where declaration.arguments != nil:
-                return .badArgument(name, fault)
-            case let other: refusal = other
+            if let content = read(declaration, text, isGlued: isGlued, isAddressed: isAddressed, context) {
+                return content
             }
         }
         if isTooLong { return .ignored }
         if let suggestion = suggestion(bytes, message, isAddressed: isAddressed, context) {
-            return .unknown(suggestion: suggestion)
+            return .unknown(suggestion: suggestion, isAddressed: isAddressed)
         }
         guard isAddressed, isUTF8(reader) else { return .ignored }
-        return refusal ?? .unknown(suggestion: nil)
+        return .unknown(suggestion: nil, isAddressed: true)
     }
 
     /// The start of the scalar that a cut at `offset` would go through.
@@ -274,10 +271,7 @@ extension CommandParser {
         return true
     }
 
-    /// - Parameter isAlone: Whether nothing else addresses the bot: then a prefix may have to.
-    private func removePrefix(
-        _ bytes: UnsafeBufferPointer<UInt8>, _ message: inout Range<Int>, isAlone: Bool
-    ) -> Bool {
+    private func removePrefix(_ bytes: UnsafeBufferPointer<UInt8>, _ message: inout Range<Int>) -> Bool {
         var isFound = false
         // Two, so that a configured word and the slash may come together.
         for _ in 0..<2 {
@@ -299,11 +293,11 @@ extension CommandParser {
     /// Whether the first word of a message that is too long is a command.
     private func takesRest(
         _ declaration: CommandDeclaration, _ bytes: UnsafeBufferPointer<UInt8>, _ match: WordTree.Match,
-        _ message: Range<Int>
+        _ message: Range<Int>, isAddressed: Bool
     ) -> Bool {
         guard match.boundary == .glued else { return true }
         var reader = FoldingReader(bytes, match.end..<message.upperBound, folding)
-        return declaration.arguments != nil && !isCombiningMark(reader.next())
+        return isAddressed && declaration.arguments != nil && !isCombiningMark(reader.next())
     }
 
     private func suggestion(
@@ -326,23 +320,65 @@ extension CommandParser {
 // MARK: - Arguments
 
 extension CommandParser {
-    /// - Returns: A command, a refusal, or that it is talk.
+    /// - Returns: A command or a refusal; nil when it is talk.
     private func read(
         _ declaration: CommandDeclaration, _ rest: String, isGlued: Bool, isAddressed: Bool, _ context: MessageContext
-    ) -> MessageContent {
+    ) -> MessageContent? {
         guard declaration.arguments != nil else {
-            if rest.isEmpty, !isGlued { return .command(argumentless(declaration.name)) }
-            return isGlued || !isAddressed ? .ignoredOrHint(isAddressed) : .badArgument(declaration.name, .unexpected)
+            if isEnd(rest) { return .command(argumentless(declaration.name)) }
+            return isGlued || !isAddressed ? nil : .badArgument(declaration.name, .unexpected)
+        }
+        var rest = rest
+        var isGlued = isGlued
+        if declaration.name == .bind {
+            let mark = Arguments.removeMark(&rest)
+            // A colon parts as white space does; behind a comma a sentence may go on.
+            if mark == .colon { isGlued = false }
+            Arguments.removeBrackets(&rest)
         }
         if isGlued {
             guard let first = rest.unicodeScalars.first, !isCombiningMark(first.value), !Self.isParticles(rest),
-                isAddressed || context.isAdmin || !declaration.isForAdmins
-            else { return .ignoredOrHint(isAddressed) }
+                isAddressed || Self.isTaken(rest, gluedTo: declaration.name, isAdmin: context.isAdmin)
+            else { return nil }
         }
         switch arguments(of: declaration.name, rest) {
         case .success(let command): return .command(command)
-        case .failure(let fault):
-            return isGlued && !isAddressed ? .ignored : .badArgument(declaration.name, fault)
+        case .failure(let fault): return isGlued && !isAddressed ? nil : .badArgument(declaration.name, fault)
+        }
+    }
+
+    /// Whether nothing but what ends a statement is left.
+    private func isEnd(_ rest: String) -> Bool {
+        rest.unicodeScalars.allSatisfy { scalar in
+            let folded = folding.fold(scalar.value)
+            return folded == ScalarFolding.nothing || WordTree.isEndMark(folded)
+        }
+    }
+
+    /// Whether something glued to a command word is read as its argument although nothing addresses the bot.
+    ///
+    /// - Source: docs/decisions/0008-glued-arguments.md
+    private static func isTaken(_ rest: String, gluedTo name: CommandName, isAdmin: Bool) -> Bool {
+        switch name {
+        // Anything can be a game id: only what does not look like the next word of a sentence.
+        case .bind: rest.unicodeScalars.first.map(isLetterOrDigit) ?? false
+        // A page, a receipt or a command: what is none is talk.
+        case .winners, .verify, .help: true
+        case .maintenance, .void: isAdmin
+        // Their arguments are names, which any talk could be.
+        case .start, .stop, .importActivity, .setNumber, .setTraffic, .export: false
+        case .unbind, .myBinding, .draw, .myWins, .pool, .activity, .queue, .leave, .myData, .eraseMyData,
+            .activities, .traffic:
+            false
+        }
+    }
+
+    /// Of ASCII, or its full-width form.
+    private static func isLetterOrDigit(_ scalar: Unicode.Scalar) -> Bool {
+        let plain = (0xFF01...0xFF5E).contains(scalar.value) ? scalar.value - 0xFF01 + 0x21 : scalar.value
+        return switch plain {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        default: false
         }
     }
 
@@ -446,11 +482,5 @@ extension CommandParser {
             if let end = skip([0x2F], bytes, range) { range = trim(bytes, end..<range.upperBound) }
             return tree.exactMatch(FoldingReader(bytes, range, folding)).map { declarations[$0].name }
         }
-    }
-}
-
-extension MessageContent {
-    fileprivate static func ignoredOrHint(_ isAddressed: Bool) -> MessageContent {
-        isAddressed ? .unknown(suggestion: nil) : .ignored
     }
 }

@@ -7,6 +7,8 @@ struct WordTree: Sendable {
         /// Index into the catalogue; −1 where no word ends.
         var word: Int32 = -1
         var isAlias = false
+        /// Of a command without arguments.
+        var isAlone = false
     }
 
     /// What follows a word.
@@ -32,8 +34,11 @@ struct WordTree: Sendable {
 
     init(_ declarations: [CommandDeclaration], _ folding: ScalarFolding) {
         for (index, declaration) in declarations.enumerated() {
-            for word in declaration.words { insert(folding.fold(word.simplified), index, isAlias: false) }
-            for alias in declaration.aliases { insert(folding.fold(alias), index, isAlias: true) }
+            let isAlone = declaration.arguments == nil
+            for word in declaration.words {
+                insert(folding.fold(word.simplified), index, isAlias: false, isAlone: isAlone)
+            }
+            for alias in declaration.aliases { insert(folding.fold(alias), index, isAlias: true, isAlone: isAlone) }
         }
         var child = nodes[0].firstChild
         while child >= 0 {
@@ -42,7 +47,7 @@ struct WordTree: Sendable {
         }
     }
 
-    private mutating func insert(_ scalars: [UInt32], _ declaration: Int, isAlias: Bool) {
+    private mutating func insert(_ scalars: [UInt32], _ declaration: Int, isAlias: Bool, isAlone: Bool) {
         var node = 0
         for scalar in scalars {
             if let child = child(of: node, scalar) {
@@ -56,6 +61,7 @@ struct WordTree: Sendable {
         precondition(nodes[node].word < 0, "Every word means one command.")
         nodes[node].word = Int32(declaration)
         nodes[node].isAlias = isAlias
+        nodes[node].isAlone = isAlone
     }
 
     @inline(__always)
@@ -68,7 +74,16 @@ struct WordTree: Sendable {
         return nil
     }
 
-    /// The longest word at the reader's place; nil when there is none. An alias needs a boundary behind it.
+    /// What may end a statement, folded: `抽奖！`. A question is none.
+    static func isEndMark(_ scalar: UInt32) -> Bool {
+        switch Unicode.Scalar(scalar) {
+        case "!", ".", "~", "。", "｡", "〜": true
+        default: false
+        }
+    }
+
+    /// The longest word at the reader's place; nil when there is none. An alias needs a boundary behind it; that of a
+    /// command without arguments may end in a mark.
     func longestMatch(_ reader: consuming FoldingReader) -> Match? {
         guard let root = roots[reader.next()] else { return nil }
         var node = Int(root)
@@ -83,7 +98,9 @@ struct WordTree: Sendable {
                     case UInt32(UInt8(ascii: "@")): .mention
                     default: .glued
                     }
-                if boundary != .glued || !nodes[node].isAlias, next != FoldingReader.invalid {
+                let isWhole =
+                    boundary != .glued || !nodes[node].isAlias || (nodes[node].isAlone && Self.isEndMark(next))
+                if isWhole, next != FoldingReader.invalid {
                     best = Match(declaration: Int(nodes[node].word), end: end, boundary: boundary)
                 }
             }

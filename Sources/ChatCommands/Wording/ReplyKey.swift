@@ -9,6 +9,7 @@ enum ReplyKey: String, CaseIterable, Sendable {
     case alreadyWon = "already_won"
     case gameIDUsed = "game_id_used"
     case attemptsUsed = "attempts_used"
+    case erasedBefore = "erased_before"
     case notBound = "not_bound"
     case noActivity = "no_activity"
     case queued
@@ -47,9 +48,18 @@ enum ReplyKey: String, CaseIterable, Sendable {
     case left
     case leftNone = "left.none"
     case promoted
+    case noticeOpened = "notice.opened"
+    case noticeClosed = "notice.closed"
+    case noticeConflict = "notice.conflict"
+    case noticeMissed = "notice.missed"
+    case noticeConfigurationIgnored = "notice.configuration_ignored"
     case unreadableLine = "unreadable_line"
     case verification
     case verificationMissed = "verification.missed"
+    case fateMissed = "fate.missed"
+    case fateWon = "fate.won"
+    case fateSoldOut = "fate.sold_out"
+    case fateNotAsked = "fate.not_asked"
     case help
     case helpTopic = "help.topic"
     case helpUnknown = "help.unknown"
@@ -61,6 +71,7 @@ enum ReplyKey: String, CaseIterable, Sendable {
     case stopped
     case activities
     case activitiesNone = "activities.none"
+    case activitiesNoneHere = "activities.none_here"
     case statusIdle = "status.idle"
     case statusActive = "status.active"
     case statusInactive = "status.inactive"
@@ -96,7 +107,6 @@ enum ReplyKey: String, CaseIterable, Sendable {
     case startFaultNoAwards = "start_fault.no_awards"
     case startFaultOverlaps = "start_fault.overlaps"
     case startFaultOnlyNumber = "start_fault.only_number"
-    case startFaultPercent = "start_fault.percent"
     case startFaultTwoDiBao = "start_fault.two_di_bao"
     case refusalNumberOfOnly = "refusal.number_of_only"
     case refusalNumberOfDiBao = "refusal.number_of_di_bao"

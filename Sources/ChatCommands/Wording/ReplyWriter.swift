@@ -45,6 +45,29 @@ public struct ReplyWriter: Sendable {
     /// What somebody who waited is told when they have come in: 轮到你了.
     public var promotedText: String { fill(.promoted) }
 
+    /// What is told without anybody having asked: to the person who came in, everything else to admins.
+    public func text(for notice: ActivityStateMachine.Notice) -> String {
+        switch notice {
+        case .openedBySchedule(let activityName):
+            fill(.noticeOpened, ["activity": .echoed(activityName)])
+        case .closedBySchedule(let activityName):
+            fill(.noticeClosed, ["activity": .echoed(activityName)])
+        case .scheduleConflict(let activityName, let faults):
+            fill(.noticeConflict, fields(faults, activityName))
+        case .scheduleMissed(let activityName):
+            fill(.noticeMissed, ["activity": .echoed(activityName)])
+        case .promoted:
+            promotedText
+        case .configurationIgnored(let key, let value):
+            fill(
+                .noticeConfigurationIgnored,
+                [
+                    "key": .echoed(key), "value": .echoed(value),
+                    "is_known": .flag(GateConfiguration.keys.contains { $0.name == key }),
+                ])
+        }
+    }
+
     /// The reply to a line of input that is no message.
     ///
     /// - Parameter fault: What is wrong with it, in English.
@@ -77,6 +100,8 @@ public struct ReplyWriter: Sendable {
             return fill(.gameIDUsed, ["game_id": .echoed(gameID)])
         case .attemptsUsed(let maximum):
             return fill(.attemptsUsed, ["maximum": .number(maximum)])
+        case .erasedBefore:
+            return fill(.erasedBefore)
         case .notBound:
             return fill(.notBound)
         case .noActivity:
@@ -178,8 +203,9 @@ extension ReplyWriter {
                 ])
         case .stopped(let view):
             return text(view)
-        case .activities(let items):
-            return items.isEmpty ? fill(.activitiesNone) : fill(.activities, ["activities": .list(items.map(fields))])
+        case .activities(let items, let hasOthers):
+            guard !items.isEmpty else { return fill(hasOthers ? .activitiesNoneHere : .activitiesNone) }
+            return fill(.activities, ["activities": .list(items.map(fields))])
         case .imported(let view):
             let key: ReplyKey =
                 switch view.effect {
@@ -219,6 +245,7 @@ extension ReplyWriter {
                     "activity": .echoed(view.activityName), "receipt": .echoed(view.receipt.description),
                     "award": .text(text(view.award)), "reason": .text(echo(view.reason, maximumCount: 200)),
                     "limited": .flag(view.remaining != nil), "remaining": .number(ifAny: view.remaining),
+                    "may_draw_again": .flag(view.mayDrawAgain),
                 ])
         case .exported(let activityName, let files):
             return fill(
@@ -264,7 +291,7 @@ extension ReplyWriter {
         let steps: [ReplyFields] = view.steps.map { step in
             [
                 "award": .text(text(step.award)), "word": .text(hexText(step.word)),
-                "threshold": .text(ifAny: step.threshold.map(hexText)), "hit": .flag(step.isHit),
+                "threshold": .text(ifAny: step.threshold.map(hexText)), "fate": .text(text(step.fate)),
             ]
         }
         return fill(
@@ -277,6 +304,15 @@ extension ReplyWriter {
                 "row_hash": .text(view.rowHash), "commitment": .text(view.commitment),
                 "salt": .text(ifAny: view.salt), "seed": .text(ifAny: view.seed), "steps": .list(steps),
             ])
+    }
+
+    private func text(_ fate: VerificationView.Fate) -> String {
+        switch fate {
+        case .missed: fill(.fateMissed)
+        case .won: fill(.fateWon)
+        case .soldOut: fill(.fateSoldOut)
+        case .notAsked: fill(.fateNotAsked)
+        }
     }
 
     private func text(_ view: StopView) -> String {
@@ -369,7 +405,7 @@ extension ReplyWriter {
         case .argument(let command, let fault):
             return text(fault, of: command)
         case .messageTooLong:
-            return fill(.refusalMessageTooLong, ["maximum": .number(CommandParser.maximumSize)])
+            return fill(.refusalMessageTooLong, ["maximum": .number(ParserLimits.messageSize)])
         case .messageKeyReused:
             return fill(.refusalMessageKeyReused)
         case .unknownActivity(let name):
@@ -384,8 +420,7 @@ extension ReplyWriter {
             let list = ids.map { echo($0.text) }.joined(separator: fill(.listSeparator))
             return fill(.refusalAmbiguousAward, ["name": .echoed(name), "ids": .text(list)])
         case .cannotStart(let activityName, let faults):
-            let lines: [ReplyFields] = faults.map { ["text": .text(text($0, activityName))] }
-            return fill(.refusalCannotStart, ["activity": .echoed(activityName), "faults": .list(lines)])
+            return fill(.refusalCannotStart, fields(faults, activityName))
         case .numberOfOnly(let award):
             return fill(.refusalNumberOfOnly, ["award": .text(text(award))])
         case .numberOfDiBao(let award):
@@ -405,7 +440,8 @@ extension ReplyWriter {
             let shown = faults.prefix(10)
             let lines: [ReplyFields] = shown.map { fault in
                 let sentence = language == .english ? fault.english : fault.chinese
-                return ["line": .number(ifAny: fault.line), "text": .text(echo(sentence, maximumCount: 300))]
+                // The sentence names its line.
+                return ["text": .text(echo(sentence, maximumCount: 300))]
             }
             return fill(
                 .refusalImportFaults,
@@ -443,7 +479,7 @@ extension ReplyWriter {
                 command == .importActivity
                 ? fill(.faultUnexpectedPath) : fill(.faultUnexpected, ["command": word(command)])
         case .tooLong(let maximumSize):
-            guard maximumSize < CommandParser.maximumSize else { return text(.messageTooLong(command)) }
+            guard maximumSize < ParserLimits.messageSize else { return text(.messageTooLong(command)) }
             sentence = fill(
                 .faultTooLong, ["maximum": .number(maximumSize), "characters": .number(maximumSize / 3)])
         case .notPrintable:
@@ -468,6 +504,11 @@ extension ReplyWriter {
             ])
     }
 
+    private func fields(_ faults: [StartFault], _ activityName: String) -> ReplyFields {
+        let lines: [ReplyFields] = faults.map { ["text": .text(text($0, activityName))] }
+        return ["activity": .echoed(activityName), "faults": .list(lines)]
+    }
+
     private func text(_ fault: StartFault, _ activityName: String) -> String {
         switch fault {
         case .alreadyOpen:
@@ -478,8 +519,6 @@ extension ReplyWriter {
             fill(.startFaultOverlaps, ["other": .echoed(other)])
         case .onlyNumber(let award, let number):
             fill(.startFaultOnlyNumber, ["award": .text(text(award)), "number": .number(number)])
-        case .percentOutOfRange(let award):
-            fill(.startFaultPercent, ["award": .text(text(award))])
         case .twoDiBao:
             fill(.startFaultTwoDiBao)
         }

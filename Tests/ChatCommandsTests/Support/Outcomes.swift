@@ -23,6 +23,7 @@ enum Samples {
         [
             .won(attempt(label, left: 0)), .missed(attempt(nil, left: 2)), .missed(attempt(nil, left: 0)),
             .missed(attempt(nil, left: nil)), .alreadyWon(win), .gameIDUsed(gameID: "剑侠客"), .attemptsUsed(maximum: 3),
+            .erasedBefore,
             .notBound, .noActivity, .queued(Place(position: 1, wait: .unknown)),
             .queued(Place(position: 42, wait: .seconds(30...90))),
             .queued(Place(position: 42, wait: .seconds(30...30))),
@@ -74,11 +75,11 @@ enum Samples {
                 activityName: "春节抽奖", round: 1, userCount: 3, drawCount: 4, winCount: 2,
                 awards: [.init(label: label, issued: 1, remaining: 0), .init(label: bare, issued: 1, remaining: nil)],
                 seed: hash, head: hash)),
-        .activities([]),
+        .activities([], hasOthers: false), .activities([], hasOthers: true),
         .activities(
             ActivityStatus.allCases.map {
                 ActivityListItem(id: "spring", name: "春节抽奖", status: $0, startsAt: at, endsAt: at, drawCount: 4)
-            }),
+            }, hasOthers: true),
         .imported(ImportView(id: "spring", name: "春节抽奖", awardCount: 5, effect: .created)),
         .imported(ImportView(id: "spring", name: "春节抽奖", awardCount: 5, effect: .replaced)),
         .imported(ImportView(id: "spring", name: "春节抽奖", awardCount: 5, effect: .unchanged)),
@@ -94,8 +95,13 @@ enum Samples {
                 averageSessionSeconds: 10, wait: .seconds(1...2))),
         .trafficSet(key: "max_concurrent_users", old: "1000", new: "500"),
         .maintenance(isOn: true, reason: "升级"), .maintenance(isOn: false, reason: nil),
-        .voided(VoidView(activityName: "春节抽奖", receipt: receipt, award: label, reason: "重复账号", remaining: 1)),
-        .voided(VoidView(activityName: "春节抽奖", receipt: receipt, award: bare, reason: "重复账号", remaining: nil)),
+        .voided(
+            VoidView(
+                activityName: "春节抽奖", receipt: receipt, award: label, reason: "重复账号", remaining: 1, mayDrawAgain: true)),
+        .voided(
+            VoidView(
+                activityName: "春节抽奖", receipt: receipt, award: bare, reason: "重复账号", remaining: nil, mayDrawAgain: false
+            )),
         .exported(activityName: "春节抽奖", files: ["a.ledger.jsonl", "a.winners.csv"]),
     ]
 
@@ -109,7 +115,7 @@ enum Samples {
                 activityName: "春节抽奖",
                 [
                     .alreadyOpen, .noAwards, .overlaps(activityName: "中秋"), .onlyNumber(label, number: 2),
-                    .percentOutOfRange(bare), .twoDiBao,
+                    .twoDiBao,
                 ]),
             .numberOfOnly(label), .numberOfDiBao(bare), .numberBelowIssued(label, issued: 7), .unknownReceipt("a-1"),
             .notAWin(receipt), .alreadyVoided(receipt), .trafficSetting(.unknownKey("speed")),
@@ -119,7 +125,8 @@ enum Samples {
             .importFaults(
                 file: "a.yaml",
                 faults: (1...12).map {
-                    ImportFault(line: $0 == 1 ? nil : $0, chinese: "第几处不对", english: "something is wrong")
+                    ImportFault(
+                        line: $0 == 1 ? nil : $0, chinese: "第 \($0) 行 awards：不对", english: "line \($0), awards: wrong")
                 }),
             .fileNotFound(file: "a.yaml", available: []),
             .fileNotFound(file: "a.yaml", available: ["b.yaml", "c.yaml"]),
@@ -127,6 +134,13 @@ enum Samples {
             .importBelowIssued(label, issued: 7), .importNameTaken(name: "春节抽奖", by: "spring"),
             .exportFailed(activityName: "春节抽奖"),
         ]
+
+    static let notices: [ActivityStateMachine.Notice] = [
+        .openedBySchedule(activityName: "春节抽奖"), .closedBySchedule(activityName: "春节抽奖"),
+        .scheduleConflict(activityName: "春节抽奖", faults: [.noAwards, .overlaps(activityName: "中秋")]),
+        .scheduleMissed(activityName: "春节抽奖"), .promoted("qq:10001"),
+        .configurationIgnored(key: "rush_hour_start", value: "24"), .configurationIgnored(key: "speed", value: "1"),
+    ]
 
     static let faults: [ArgumentFault] = [
         .missing, .unexpected, .tooLong(maximumSize: 64), .notPrintable, .notANumber,
@@ -142,8 +156,8 @@ enum Samples {
             steps: isOpen
                 ? []
                 : [
-                    .init(award: label, word: 255, threshold: 1 << 60, isHit: true),
-                    .init(award: bare, word: .max, threshold: nil, isHit: false),
+                    .init(award: label, word: 255, threshold: 1 << 60, fate: .won),
+                    .init(award: bare, word: .max, threshold: nil, fate: .notAsked),
                 ])
     }
 }
