@@ -68,8 +68,9 @@ import Testing
         #expect(result.status == 0, "\(result.errors)")
         #expect(result.lines.count == count)
         #expect(!result.output.contains("qq:900"))
-        let wal = try? FileManager.default.attributesOfItem(atPath: folder.path + "/a.db-wal")[.size] as? Int
-        #expect((wal ?? 0) == 0)
+        for name in ["a.db-wal", "a.db-shm"] {
+            #expect(!FileManager.default.fileExists(atPath: folder.path + "/" + name), "\(name)")
+        }
     }
 
     @Test func aSecondProcessIsRefusedAndTheFirstGoesOn() throws {
@@ -163,6 +164,80 @@ import Testing
         #expect(result.output.isEmpty)
     }
 
+    @Test(arguments: [
+        ["activity", "import", "bad.yaml"], ["activity", "start", "没有"], ["activity", "stop", "没有"],
+        ["chat", "--activity", "bad.yaml"],
+    ])
+    func aRefusedCommandSaysSoOnceAndNothingElse(_ arguments: [String]) throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.file("bad.yaml", "name: 坏\nawards: []\n")
+        let result = try Program.run(arguments, in: folder.path)
+        #expect(result.status == 1)
+        #expect(result.output.isEmpty)
+        #expect(result.errors.components(separatedBy: "什么都没有改变").count == 2, "\(result.errors)")
+        #expect(result.errors.hasPrefix("Error: "), "\(result.errors)")
+        for alarm in ["CancellationError", "batch failed", " error hongbao"] {
+            #expect(!result.errors.contains(alarm), "\(result.errors)")
+        }
+    }
+
+    @Test(arguments: [["verify"], ["simulate", "--users", "5"], ["activity", "import"], ["chat", "--activity"]])
+    func onlyRegularFilesAreOpened(_ arguments: [String]) throws {
+        let folder = try TemporaryFolder()
+        try #require(mkfifo(folder.path + "/fifo", 0o600) == 0)
+        for (file, text) in [
+            ("fifo", "不是普通文件"), (".", "不是普通文件"), ("/dev/zero", "不是普通文件"), ("nope", "找不到文件 nope"),
+        ] {
+            let program = try Program(arguments + [file], in: folder.path)
+            let result = try #require(program.finish(within: 20), "\(file) blocks")
+            #expect(result.status == 1)
+            #expect(result.errors.contains(text), "\(result.errors)")
+            #expect(!result.errors.contains("活动文件夹"))
+        }
+        #expect(!FileManager.default.fileExists(atPath: folder.path + "/hongbao.db"))
+    }
+
+    @Test func aFIFOInTheActivitiesFolderIsRefused() throws {
+        let folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(
+            atPath: folder.path + "/activities", withIntermediateDirectories: false)
+        try #require(mkfifo(folder.path + "/activities/fifo.yaml", 0o600) == 0)
+        _ = try folder.file("tea.yaml", Self.sample)
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.path + "/activities/link.yaml", withDestinationPath: "../tea.yaml")
+        let program = try Program(["chat", "--as", "qq:1", "--admin", "qq:1"], in: folder.path)
+        program.write("活动导入 fifo\n活动导入 link.yaml\n")
+        program.closeInput()
+        let result = try #require(program.finish(within: 20), "it blocks")
+        #expect(result.lines.count == 2)
+        for line in result.lines { #expect(line.contains("读不出来"), "\(line)") }
+    }
+
+    @Test func aFolderThatCannotBeWrittenIsNamed() throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.file("tea.yaml", Self.sample)
+        #expect(try Program.run(["activity", "import", "tea.yaml"], in: folder.path).status == 0)
+        for out in ["tea.yaml", "tea.yaml/out"] {
+            let result = try Program.run(["activity", "export", "tea", "--out", out], in: folder.path)
+            #expect(result.status == 1)
+            #expect(result.errors.contains("无法写入文件夹 \(out)。"), "\(result.errors)")
+            #expect(result.errors.contains("The folder \(out) cannot be written to: "), "\(result.errors)")
+            #expect(result.errors.split(separator: "\n").count == 2, "\(result.errors)")
+        }
+    }
+
+    @Test func anAwardWithoutPrefixIsPrintedWithoutABlank() throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.file("tea.yaml", Self.sample.replacingOccurrences(of: "prefix: 一等奖, ", with: ""))
+        func run(_ arguments: String...) throws -> Program.Result { try Program.run(arguments, in: folder.path) }
+        #expect(try run("activity", "import", "tea.yaml").status == 0)
+        #expect(try run("activity", "start", "tea").status == 0)
+        #expect(try run("activity", "show", "tea").lines.contains { $0.hasPrefix("  1. 茶杯 [cup]") })
+        #expect(try run("activity", "show", "tea").lines.contains { $0.hasPrefix("  2. 低保 茶叶 [tea]") })
+        #expect(try run("activity", "export", "tea", "--out", ".").status == 0)
+        #expect(try run("verify", "tea.ledger.jsonl").lines.contains { $0.hasPrefix("茶杯 [cup]") })
+    }
+
     // MARK: Files that are not ours
 
     @Test(arguments: ["", "hello, this is a text\n", "SQLite format 3\0 and then nothing"])
@@ -226,6 +301,29 @@ import Testing
         #expect(result.status == 1, "\(yaml)")
         #expect(result.errors.contains(name), "\(result.errors)")
         #expect(!FileManager.default.fileExists(atPath: folder.path + "/a.db"))
+    }
+
+    @Test(arguments: ["", "\n", "# language: en\n# admins: []\n", "---\n", "~\n"])
+    func aConfigurationFileThatSaysNothingIsAsGoodAsNone(_ yaml: String) throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.file("hongbao.yaml", yaml)
+        let result = try Program.run(["config"], in: folder.path)
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(result.lines.allSatisfy { $0.hasSuffix("# default") })
+    }
+
+    @Test(arguments: [
+        ("admins: qq:1\n", "admins 的值“qq:1”"), ("exports_folder: [a, b]\n", "exports_folder 的值“[a, b]”"),
+        ("database: a.db\nlanguage: en\nlanguage: en\n", "hongbao.yaml:2：键“language”写了不止一次"),
+        ("database: a.db\nadmins: {qq: 1}\n", "hongbao.yaml:2：键“admins”应为"), ("database: 'a\n", "hongbao.yaml:"),
+    ])
+    func aConfigurationFaultShowsTheValueOrTheLineInOneSentence(_ yaml: String, _ text: String) throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.file("hongbao.yaml", yaml)
+        let result = try Program.run(["config"], in: folder.path)
+        #expect(result.status == 1)
+        #expect(result.errors.contains(text), "\(result.errors)")
+        #expect(result.errors.split(separator: "\n").count == 2, "\(result.errors)")
     }
 
     @Test func repliesCanBeOverridden() throws {

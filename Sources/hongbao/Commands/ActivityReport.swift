@@ -30,7 +30,8 @@ enum ActivityReport {
                 award.kind == .DI_BAO
                 ? "不限 unlimited，已发 issued \(record.issued[index])"
                 : "\(award.percent)%，剩余 remaining \(record.remaining(at: index)) / \(award.number)"
-            lines.append("  \(index + 1). \(award.prefix) \(award.name) [\(award.id)] \(award.kind.name): \(stock)")
+            let text = awardText(prefix: award.prefix, name: award.name)
+            lines.append("  \(index + 1). \(text) [\(award.id)] \(award.kind.name): \(stock)")
         }
         return lines.joined(separator: "\n")
     }

@@ -18,6 +18,7 @@ struct ActivitySubcommand: AsyncParsableCommand {
         @Argument(help: "活动文件（YAML）。The activity file.") var file: String
 
         mutating func run() async throws {
+            try RegularFile.check(file)
             try await ActivitySubcommand.decide(.importActivity(file: file), shared)
         }
     }
@@ -55,7 +56,9 @@ struct ActivitySubcommand: AsyncParsableCommand {
                     startsAt: record.isStartUsed ? nil : record.activity.startsAt,
                     endsAt: record.isEndUsed ? nil : record.activity.endsAt, drawCount: record.drawCount)
             }
-            print(try configuration.replyWriter().text(for: Response(.ok(.activities(items))), isAdmin: true))
+            print(
+                try configuration.replyWriter().text(
+                    for: Response(.ok(.activities(items, hasOthers: false))), isAdmin: true))
         }
     }
 
@@ -95,7 +98,9 @@ struct ActivitySubcommand: AsyncParsableCommand {
                     throw error
                 } catch {
                     throw OperatorMessage(
-                        "无法写入文件夹 \(out)。请检查路径和权限。", "The folder \(out) cannot be written to: \(error)")
+                        "无法写入文件夹 \(out)。请检查路径和权限。",
+                        "The folder \(out) cannot be written to: \(ActivitySubcommand.reason(error)). "
+                            + "Check the path and who may write there.")
                 }
             }
             for file in files { print("\(out)/\(file)") }
@@ -122,6 +127,13 @@ struct ActivitySubcommand: AsyncParsableCommand {
         } catch {
             throw OperatorMessage.describing(error)
         }
+    }
+
+    /// What the system says about a file that cannot be written, in a few words.
+    private static func reason(_ error: any Error) -> String {
+        let error = error as NSError
+        let cause = error.userInfo[NSUnderlyingErrorKey] as? NSError ?? error
+        return cause.domain == NSPOSIXErrorDomain ? String(cString: strerror(Int32(cause.code))) : "unknown fault"
     }
 
     private static func find(_ name: String, in state: StoredState) throws -> ActivityRecord {

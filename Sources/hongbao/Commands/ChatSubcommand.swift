@@ -52,6 +52,7 @@ struct ChatSubcommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         signal(SIGPIPE, SIG_IGN)
+        for file in activity { try RegularFile.check(file) }
         var configuration = try await shared.configuration(admin.isEmpty ? [:] : ["admins": admin])
         var demoFolder: String?
         if demo {
@@ -65,12 +66,13 @@ struct ChatSubcommand: AsyncParsableCommand {
         defer { if let demoFolder { try? FileManager.default.removeItem(atPath: demoFolder) } }
 
         let user = UserID(speaker ?? (demo ? Self.demoUser : "console:me"))
-        let output = StandardOutput()
         let isTerminal = !json && Terminal.isInteractive
         let writer = try configuration.replyWriter()
+        let isAdmin = configuration.admins.contains(user)
+        let (notices, noticeSink) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingNewest(100))
         let runtime = try await Runtime(configuration, folders: folders(configuration)) { notice in
-            guard isTerminal, notice == .promoted(user) else { return }
-            Task { await output.write(Terminal.reply("\n" + writer.promotedText, .ok, colored: true)) }
+            guard isTerminal, Self.concerns(notice, user, isAdmin: isAdmin) else { return }
+            noticeSink.yield(writer.text(for: notice))
         }
         let files = activity
         let isDemo = demo
@@ -80,7 +82,7 @@ struct ChatSubcommand: AsyncParsableCommand {
                 : .talk(
                     ConsoleService.Talk(
                         user: user, chat: chat.map { ChatID($0) }, isTerminal: isTerminal,
-                        greeting: Self.greeting(demo: demo))),
+                        greeting: Self.greeting(demo: demo), notices: notices)),
             admins: configuration.admins, parser: configuration.parser(), runtime: runtime
         ) { runtime in
             for file in files { try await runtime.command(.importActivity(file: file)) }
@@ -89,7 +91,15 @@ struct ChatSubcommand: AsyncParsableCommand {
                 try await runtime.command(.start(activity: DemoLibrary.activityName))
             }
         }
-        try await runtime.run(client)
+        try await runtime.run { _ in try await client.run() }
+    }
+
+    /// Whether somebody is told: one's own turn, and as an admin what became of activities and configuration.
+    private static func concerns(_ notice: ActivityStateMachine.Notice, _ user: UserID, isAdmin: Bool) -> Bool {
+        switch notice {
+        case .promoted(let promoted): promoted == user
+        case .openedBySchedule, .closedBySchedule, .scheduleConflict, .scheduleMissed, .configurationIgnored: isAdmin
+        }
     }
 
     private func folders(_ configuration: HongbaoConfiguration) -> any ActivityLibrary {

@@ -28,6 +28,7 @@ struct SimulateSubcommand: AsyncParsableCommand {
     }
 
     mutating func run() async throws {
+        try RegularFile.check(file)
         let folders = ActivityFolders(activities: ".", exports: ".", acceptsPaths: true)
         let activity: Activity
         switch folders.activity(inFile: file) {
@@ -53,7 +54,7 @@ enum SimulationReport {
             lines.append("（未设 max_attempts：按每人一次计算。Without max_attempts each user draws once here.）")
         }
         for (award, result) in zip(activity.awards, simulation.awards) {
-            let name = award.prefix.isEmpty ? award.name : "\(award.prefix) \(award.name)"
+            let name = awardText(prefix: award.prefix, name: award.name)
             let stock = award.kind == .DI_BAO ? "不限 unlimited" : "\(award.number)"
             lines.append(
                 "\(name) [\(award.id)]：库存 stock \(stock)，发出 given \(rounded(result.meanCount))"

@@ -41,11 +41,11 @@ struct VerifySubcommand: AsyncParsableCommand {
 
     /// Reads the file in pieces; `body` gets each line and how much of the file was read, 0…1.
     private func forEachLine(_ body: ([UInt8], Double) -> Bool) throws {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: file, isDirectory: &isFolder), !isFolder.boolValue,
-            let handle = FileHandle(forReadingAtPath: file)
-        else {
-            throw OperatorMessage("找不到或打不开文件 \(file)。", "The file \(file) does not exist or cannot be opened.")
+        let handle: FileHandle
+        do throws(RegularFile.Fault) {
+            handle = try RegularFile.open(file)
+        } catch {
+            throw OperatorMessage(error, file)
         }
         defer { try? handle.close() }
         let size = Double((try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int) ?? 1)
@@ -100,8 +100,9 @@ enum VerificationReport {
                     + "抽奖 draws \(round.drawCount)，中奖 wins \(round.winCount)")
         }
         for award in report.awards {
+            let text = awardText(prefix: award.prefix, name: award.name)
             lines.append(
-                "\(award.prefix) \(award.name) [\(award.id)]：中 wins \(award.winCount)，作废 voided \(award.voidCount)")
+                "\(text) [\(award.id)]：中 wins \(award.winCount)，作废 voided \(award.voidCount)")
         }
         lines.append(
             "抽奖 draws \(report.drawCount)，中奖 wins \(report.winCount)，未中 misses \(report.missCount)，作废 voids \(report.voidCount)"

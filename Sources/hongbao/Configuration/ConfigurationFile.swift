@@ -6,12 +6,13 @@ internal import Yams
 /// `hongbao.yaml` as a layer of the configuration.
 enum ConfigurationFile {
     /// - Throws: An ``OperatorMessage`` that names the line and the key.
-    static func provider(
-        _ file: String, isRequired: Bool, keys: [String]
-    ) async throws -> FileProvider<YAMLSnapshot> {
-        try checkKeys(of: file, isRequired: isRequired, keys: keys)
+    static func provider(_ file: String, isRequired: Bool, keys: [String]) async throws -> any ConfigProvider {
+        // A file that says nothing, such as one whose lines are all commented out, is as good as none.
+        guard try checkKeys(of: file, isRequired: isRequired, keys: keys) else {
+            return InMemoryProvider(values: [:])
+        }
         do {
-            return try await FileProvider<YAMLSnapshot>(filePath: FilePath(file), allowMissing: !isRequired)
+            return try await FileProvider<YAMLSnapshot>(filePath: FilePath(file))
         } catch {
             throw OperatorMessage(
                 "读不懂配置文件 \(file)：请检查 YAML 格式。", "The configuration file \(file) cannot be read: \(error)")
@@ -19,35 +20,67 @@ enum ConfigurationFile {
     }
 
     /// Refuses keys that nobody reads, since a misspelt key would otherwise silently mean its default.
-    private static func checkKeys(of file: String, isRequired: Bool, keys: [String]) throws {
-        guard let data = FileManager.default.contents(atPath: file) else {
-            if isRequired {
-                throw OperatorMessage("找不到配置文件 \(file)。", "There is no configuration file \(file).")
-            }
-            return
+    ///
+    /// - Returns: Whether the file says anything.
+    private static func checkKeys(of file: String, isRequired: Bool, keys: [String]) throws -> Bool {
+        guard let text = try text(of: file, isRequired: isRequired), let node = try node(text, file) else {
+            return false
         }
-        guard data.count <= 1 << 20, let text = String(validating: data, as: UTF8.self) else {
-            throw OperatorMessage(
-                "配置文件 \(file) 必须是 UTF-8 文本，且不超过 1 MiB。",
-                "The configuration file \(file) must be UTF-8 text of at most 1 MiB.")
-        }
-        let node: Node?
-        do {
-            node = try Yams.compose(yaml: text)
-        } catch {
-            throw OperatorMessage("配置文件 \(file) 格式有误：\(error)", "The configuration file \(file) is not valid YAML.")
-        }
-        guard let node else { return }
+        if node.null != nil { return false }
         guard let mapping = node.mapping else {
             throw OperatorMessage(
                 "配置文件 \(file) 应为“键: 值”的形式。", "The configuration file \(file) must be a mapping of keys to values.")
         }
-        for (key, _) in mapping {
-            guard let name = key.string, !keys.contains(name) else { continue }
-            let line = key.mark.map { ":\($0.line)" } ?? ""
+        for (key, value) in mapping {
+            let place = file + (key.mark.map { ":\($0.line)" } ?? "")
+            guard let name = key.string, keys.contains(name) else {
+                let name = key.string ?? ""
+                throw OperatorMessage(
+                    "\(place)：不认识的键“\(name)”。可用的键：\(keys.joined(separator: "、"))。",
+                    "\(place): unknown key “\(name)”. Known keys: \(keys.joined(separator: ", ")).")
+            }
+            guard value.scalar != nil || value.sequence?.allSatisfy({ $0.scalar != nil }) == true else {
+                throw OperatorMessage(
+                    "\(place)：键“\(name)”应为单个值，或由单个值组成的列表。",
+                    "\(place): “\(name)” must be a single value or a list of single values.")
+            }
+        }
+        return true
+    }
+
+    /// Nil: there is no such file.
+    private static func text(of file: String, isRequired: Bool) throws -> String? {
+        do throws(RegularFile.Fault) {
+            let data = try RegularFile.contents(of: file, maximumSize: 1 << 20)
+            if let text = String(validating: data, as: UTF8.self) { return text }
+        } catch .missing {
+            if !isRequired { return nil }
+            throw OperatorMessage("找不到配置文件 \(file)。", "There is no configuration file \(file).")
+        } catch .tooLarge {
+        } catch {
+            throw OperatorMessage(error, file)
+        }
+        throw OperatorMessage(
+            "配置文件 \(file) 必须是 UTF-8 文本，且不超过 1 MiB。",
+            "The configuration file \(file) must be UTF-8 text of at most 1 MiB.")
+    }
+
+    private static func node(_ text: String, _ file: String) throws -> Node? {
+        do {
+            return try Yams.compose(yaml: text)
+        } catch YamlError.duplicatedKeysInMapping(let duplicates, let context) {
+            let names = duplicates.map { "“\($0)”" }
             throw OperatorMessage(
-                "\(file)\(line)：不认识的键“\(name)”。可用的键：\(keys.joined(separator: "、"))。",
-                "\(file)\(line): unknown key “\(name)”. Known keys: \(keys.joined(separator: ", ")).")
+                "\(file):\(context.mark.line)：键\(names.joined(separator: "、"))写了不止一次，每个键只写一次。",
+                "\(file):\(context.mark.line): the key \(names.joined(separator: ", ")) stands more than once.")
+        } catch YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
+            YamlError.composer(_, let problem, let mark, _)
+        {
+            throw OperatorMessage(
+                "\(file):\(mark.line)：YAML 格式有误，请检查这一行和它前面的缩进、引号和括号。",
+                "\(file):\(mark.line): this is not valid YAML: \(problem).")
+        } catch {
+            throw OperatorMessage("配置文件 \(file) 不是有效的 YAML。", "The configuration file \(file) is not valid YAML.")
         }
     }
 }

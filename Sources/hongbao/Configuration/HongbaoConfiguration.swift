@@ -88,14 +88,14 @@ struct HongbaoConfiguration: Sendable {
         let configKey = ConfigKey(key)
         if listKeys.contains(key) {
             if let list = reader.stringArray(forKey: configKey) { return list }
-            if reader.string(forKey: configKey) != nil {
-                throw invalid(key, "", "一个列表，例如 [\"qq:10001\"]", "a list such as [\"qq:10001\"]")
+            if let text = reader.string(forKey: configKey) {
+                throw invalid(key, text, "一个列表，例如 [\"qq:10001\"]", "a list such as [\"qq:10001\"]")
             }
             return nil
         }
         if let text = reader.string(forKey: configKey) { return [text] }
-        if reader.stringArray(forKey: configKey) != nil {
-            throw invalid(key, "", "单个值，而不是列表", "a single value, not a list")
+        if let list = reader.stringArray(forKey: configKey) {
+            throw invalid(key, "[\(list.joined(separator: ", "))]", "单个值，而不是列表", "a single value, not a list")
         }
         return nil
     }
@@ -200,7 +200,7 @@ struct HongbaoConfiguration: Sendable {
     func replyWriter() throws -> ReplyWriter {
         var override: String?
         if let repliesFile {
-            guard let data = FileManager.default.contents(atPath: repliesFile), data.count <= 1 << 20,
+            guard let data = try? RegularFile.contents(of: repliesFile, maximumSize: 1 << 20),
                 let text = String(validating: data, as: UTF8.self)
             else {
                 throw Self.invalid(

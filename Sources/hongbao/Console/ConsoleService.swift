@@ -26,6 +26,8 @@ struct ConsoleService: Service {
         var isTerminal: Bool
         /// Shown once at the beginning of a talk in a terminal.
         var greeting: String
+        /// What happened without anybody asking, in words. Shown in a terminal only.
+        var notices: AsyncStream<String>
     }
 
     let form: Form
@@ -56,17 +58,37 @@ struct ConsoleService: Service {
         }
     }
 
+    /// Answers until the input ends, the process is told to stop, or nobody reads the answers any more.
+    ///
+    /// - Throws: What ``prepare`` throws, and ``StoreError`` when an answer could not be made durable: then what was
+    ///   answered before is still written, and nothing after it.
     func run() async throws {
-        try await prepare(runtime)
         try await withGracefulShutdownHandler {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                let lines = AsyncChannel<[Expected]>()
-                group.addTask { await read(into: lines) }
-                group.addTask { try await answer(lines) }
-                try await group.waitForAll()
+            try await withTaskCancellationHandler {
+                try await prepare(runtime)
+                try await talk()
+            } onCancel: {
+                input.stop()
+                output.giveUp()
             }
         } onGracefulShutdown: {
             input.stop()
+            output.end()
+        }
+    }
+
+    private func talk() async throws {
+        if case .talk(let talk) = form, talk.isTerminal {
+            guard await output.write(talk.greeting + Terminal.prompt(talk.user)) else { return }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            let lines = AsyncChannel<[Expected]>()
+            group.addTask { await read(into: lines) }
+            if case .talk(let talk) = form, talk.isTerminal { group.addTask { await tell(talk) } }
+            // However answering ends: a reader that still waits for input would keep the process alive.
+            defer { input.stop() }
+            try await answer(lines)
+            group.cancelAll()
         }
     }
 
@@ -74,7 +96,6 @@ struct ConsoleService: Service {
 
     private func read(into lines: AsyncChannel<[Expected]>) async {
         defer { lines.finish() }
-        if case .talk(let talk) = form, talk.isTerminal { guard await output.write(talk.greeting) else { return } }
         var splitter = LineSplitter(maximumLineSize: ConsoleLine.maximumLineSize)
         while true {
             switch await input.next() {
@@ -126,14 +147,19 @@ struct ConsoleService: Service {
     private func answer(_ lines: AsyncChannel<[Expected]>) async throws {
         var bytes: [UInt8] = []
         var isRead = true
-        if case .talk(let talk) = form, talk.isTerminal { _ = await output.write(Terminal.prompt(talk.user)) }
         for await expected in lines {
             for line in expected {
                 if !line.isDecided, !bytes.isEmpty {
                     isRead = await output.write(bytes) && isRead
                     bytes.removeAll(keepingCapacity: true)
                 }
-                try await append(line, to: &bytes)
+                do {
+                    try await append(line, to: &bytes)
+                } catch {
+                    // What was decided before is durable.
+                    _ = await output.write(bytes)
+                    throw error
+                }
             }
             isRead = await output.write(bytes) && isRead
             bytes.removeAll(keepingCapacity: true)
@@ -142,6 +168,14 @@ struct ConsoleService: Service {
         }
         // Leaves the shell's prompt on a line of its own.
         if case .talk(let talk) = form, talk.isTerminal { _ = await output.write("\n") }
+    }
+
+    /// Writes what happened without anybody asking, between the answers, until it is cancelled.
+    private func tell(_ talk: Talk) async {
+        for await notice in talk.notices {
+            _ = await output.write(
+                "\n" + Terminal.reply(notice, .ok, colored: true) + Terminal.prompt(talk.user))
+        }
     }
 
     private func append(_ line: Expected, to bytes: inout [UInt8]) async throws {

@@ -28,14 +28,16 @@ struct ActivityFolders: ActivityLibrary {
                 [name, name + ".yaml", name + ".yml"].map { activities + "/" + $0 }
                 .first { FileManager.default.fileExists(atPath: $0) } ?? activities + "/" + name
         }
-        guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else {
+        let data: Data
+        do throws(RegularFile.Fault) {
+            // A link could lead out of the folder.
+            data = try RegularFile.contents(
+                of: path, maximumSize: ActivityFile.maximumSize, followsLinks: acceptsPaths)
+        } catch .missing {
             return .failure(ImportRefusal(.fileNotFound(file: name, available: acceptsPaths ? [] : available)))
+        } catch {
+            return .failure(ImportRefusal(.fileUnreadable(file: name)))
         }
-        // Anything but a regular file could block (a FIFO) or lead elsewhere (a link).
-        let isRegular = attributes[.type] as? FileAttributeType == .typeRegular
-        guard isRegular || acceptsPaths, let size = attributes[.size] as? Int, size <= ActivityFile.maximumSize,
-            let data = FileManager.default.contents(atPath: path)
-        else { return .failure(ImportRefusal(.fileUnreadable(file: name))) }
         do {
             return .success(try ActivityFile.parse(Array(data)))
         } catch {
@@ -95,7 +97,7 @@ struct ActivityFolders: ActivityLibrary {
         let partial = final + ".part"
         guard FileManager.default.createFile(atPath: partial, contents: nil),
             let file = FileHandle(forWritingAtPath: partial)
-        else { throw CocoaError(.fileWriteUnknown) }
+        else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
         do {
             try await body(file)
             try file.synchronize()
@@ -104,6 +106,6 @@ struct ActivityFolders: ActivityLibrary {
             try? FileManager.default.removeItem(atPath: partial)
             throw error
         }
-        guard rename(partial, final) == 0 else { throw CocoaError(.fileWriteUnknown) }
+        guard rename(partial, final) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
     }
 }

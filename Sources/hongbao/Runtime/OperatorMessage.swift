@@ -31,6 +31,9 @@ struct OperatorMessage: Error, CustomStringConvertible {
     static func describing(_ error: any Error) -> any Error {
         switch error {
         case let error as StoreError: OperatorMessage(error)
+        case is CancellationError:
+            OperatorMessage(
+                "未能按时结束，已强行停止。已经答复过的结果是安全的。", "It did not end in time and was stopped. What was answered is safe.")
         default: error
         }
     }

@@ -42,18 +42,22 @@ struct Runtime {
         return Instant(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
-    /// Runs `client` beside the service until it ends or the process is told to stop; then finishes what was accepted
+    /// Runs `body` beside the service until it ends or the process is told to stop; then finishes what was accepted
     /// and closes the file.
     ///
-    /// - Throws: An ``OperatorMessage``, or what `client` threw.
-    func run(_ client: some Service) async throws {
+    /// When the store fails, `body` is told to stop as well; it should then end by itself within 20 seconds.
+    ///
+    /// - Throws: After the end. An ``OperatorMessage`` for what the store threw, or else for what `body` threw.
+    func run<Result: Sendable>(_ body: @escaping @Sendable (Runtime) async throws -> Result) async throws -> Result {
+        let client = Client(runtime: self, body: body)
         var configuration = ServiceGroupConfiguration(
             services: [
-                .init(service: service),
+                .init(service: service, failureTerminationBehavior: .gracefullyShutdownGroup),
                 .init(service: client, successTerminationBehavior: .gracefullyShutdownGroup),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        configuration.maximumGracefulShutdownDuration = .seconds(30)
+        configuration.maximumGracefulShutdownDuration = .seconds(20)
+        configuration.maximumCancellationDuration = .seconds(5)
         do {
             try await ServiceGroup(configuration: configuration).run()
             try await store.close()
@@ -61,22 +65,21 @@ struct Runtime {
             try? await store.close()
             throw OperatorMessage.describing(error)
         }
-    }
-
-    /// Runs `body` against the running service, for a command that asks something and ends.
-    func run<Result: Sendable>(_ body: @escaping @Sendable (Runtime) async throws -> Result) async throws -> Result {
-        let once = OneTimeClient(runtime: self, body: body)
-        try await run(once)
-        return try await once.result()
+        do {
+            return try await client.result()
+        } catch {
+            throw OperatorMessage.describing(error)
+        }
     }
 }
 
-/// A client that does one thing and ends.
-private final class OneTimeClient<Result: Sendable>: Service {
+/// Who asks the service. It ends the group by returning, also after a refusal: an error thrown inside the group would
+/// cancel the service before its last batch.
+private final class Client<Result: Sendable>: Service {
     private let runtime: Runtime
     private let body: @Sendable (Runtime) async throws -> Result
-    private let results: AsyncStream<Result>
-    private let sink: AsyncStream<Result>.Continuation
+    private let results: AsyncStream<Swift.Result<Result, any Error>>
+    private let sink: AsyncStream<Swift.Result<Result, any Error>>.Continuation
 
     init(runtime: Runtime, body: @escaping @Sendable (Runtime) async throws -> Result) {
         self.runtime = runtime
@@ -85,12 +88,16 @@ private final class OneTimeClient<Result: Sendable>: Service {
     }
 
     func run() async throws {
-        sink.yield(try await body(runtime))
+        do {
+            sink.yield(.success(try await body(runtime)))
+        } catch {
+            sink.yield(.failure(error))
+        }
         sink.finish()
     }
 
     func result() async throws -> Result {
-        for await result in results { return result }
+        for await result in results { return try result.get() }
         throw CancellationError()
     }
 }

@@ -38,14 +38,21 @@ final class Program: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - folder: Its working folder.
+    ///   - limits: What a shell does before it turns into the program, such as `ulimit`.
+    ///   - readsOutput: Whether anybody reads standard output; it is then empty in the result.
     ///   - onLine: Called for each line of standard output as it arrives, from one thread.
     init(
-        _ arguments: [String], in folder: String, environment: [String: String] = [:],
-        onLine: (@Sendable (String) -> Void)? = nil
+        _ arguments: [String], in folder: String, environment: [String: String] = [:], limits: String? = nil,
+        readsOutput: Bool = true, onLine: (@Sendable (String) -> Void)? = nil
     ) throws {
         self.onLine = onLine
-        process.executableURL = URL(fileURLWithPath: Self.path)
-        process.arguments = arguments
+        if let limits {
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", limits + #"; exec "$0" "$@""#, Self.path] + arguments
+        } else {
+            process.executableURL = URL(fileURLWithPath: Self.path)
+            process.arguments = arguments
+        }
         process.currentDirectoryURL = URL(fileURLWithPath: folder)
         var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("HONGBAO_") }
         variables.merge(environment) { _, new in new }
@@ -55,7 +62,7 @@ final class Program: @unchecked Sendable {
         process.standardError = standardError
         signal(SIGPIPE, SIG_IGN)
         try process.run()
-        collect(standardOutput, into: output, lines: true)
+        if readsOutput { collect(standardOutput, into: output, lines: true) }
         collect(standardError, into: errors, lines: false)
     }
 
@@ -91,6 +98,16 @@ final class Program: @unchecked Sendable {
 
     func send(_ signal: Int32) {
         kill(process.processIdentifier, signal)
+    }
+
+    /// Waits for the end without telling the program anything; kills it and gives nil when it takes longer.
+    func finish(within seconds: Double) -> Result? {
+        let end = Date(timeIntervalSinceNow: seconds)
+        while process.isRunning, Date() < end { Thread.sleep(forTimeInterval: 0.02) }
+        let isTooLate = process.isRunning
+        if isTooLate { send(SIGKILL) }
+        let result = finish()
+        return isTooLate ? nil : result
     }
 
     /// Waits for the end; the input should be closed or the program told to stop.
