@@ -1,7 +1,8 @@
 internal import ArgumentParser
 internal import Foundation
 
-/// `make bench`: how many draws are made durable a second, beside a plain C program doing the same work in the same run.
+/// `make bench`: how many draws are made durable a second, beside a plain C program doing the same work in the same
+/// run.
 @main
 struct HongbaoBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "hongbao-bench")

@@ -21,8 +21,8 @@ public enum ActivityFile {
     /// from its name, the same each time; awards without one get `a1`, `a2` … by position. `ONLY` without a number has
     /// one copy.
     ///
-    /// - Parameter contents: The file: UTF-8 without a byte order mark, lines ending in `\n`, one document, without tags,
-    ///   anchors and aliases, at most ``maximumSize`` bytes.
+    /// - Parameter contents: The file: UTF-8 without a byte order mark, lines ending in `\n`, one document, without
+    ///   tags, anchors and aliases, at most ``maximumSize`` bytes.
     /// - Throws: Every fault of the file, not only the first. What makes the rest unreadable stands alone: a fault of
     ///   the encoding, of the YAML syntax, or a repeated key.
     public static func parse(_ contents: [UInt8]) throws(ActivityFileError) -> Activity {
@@ -70,10 +70,10 @@ public enum ActivityFile {
 
     /// The line of the first anchor, from 1.
     ///
-    /// Anchors must go before the parser sees them: a few nested aliases describe a text of any size, and merely comparing
-    /// two keys walks through all of it. An anchor is a `&` with something behind it where a value may begin. Within quotes
-    /// and long texts such a place can look the same, so a rare harmless text is refused too (`"x: &y"`); the other
-    /// way round nothing passes. Aliases without an anchor are an error of the parser's own.
+    /// Anchors must go before the parser sees them: a few nested aliases describe a text of any size, and merely
+    /// comparing two keys walks through all of it. An anchor is a `&` with something behind it where a value may begin.
+    /// Within quotes and long texts such a place can look the same, so a rare harmless text is refused too (`"x: &y"`);
+    /// the other way round nothing passes. Aliases without an anchor are an error of the parser's own.
     private static func lineOfAnchor(_ text: String) -> Int? {
         var line = 1
         // Nil at the beginning of a line.

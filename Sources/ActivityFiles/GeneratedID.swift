@@ -3,8 +3,8 @@ internal import Lottery
 
 /// The id of an activity whose file gives none: its name's pinyin, and four hex digits of the name's SHA-256.
 ///
-/// The same name gives the same id, so importing a file again finds its activity; two names that sound alike differ in the
-/// digits. A name without any letter or digit becomes `activity-…`.
+/// The same name gives the same id, so importing a file again finds its activity; two names that sound alike differ in
+/// the digits. A name without any letter or digit becomes `activity-…`.
 ///
 /// - Source: spec.md section 5.
 func generatedID(name: String) -> String {

@@ -3,9 +3,9 @@ public import Lottery
 
 /// The list of winners as a table for spreadsheets.
 ///
-/// UTF-8 with a byte order mark (without it, Excel takes Chinese for another encoding), lines ending in CR LF, every cell in
-/// quotes. A cell that a spreadsheet would compute gets a `'` in front, since game ids and names are what strangers
-/// typed.
+/// UTF-8 with a byte order mark (without it, Excel takes Chinese for another encoding), lines ending in CR LF, every
+/// cell in quotes. A cell that a spreadsheet would compute gets a `'` in front, since game ids and names are what
+/// strangers typed.
 ///
 /// - Source: spec.md section 5; hardening.md section 1.5, row 85.
 public struct WinnersCSV: Sendable {
@@ -68,8 +68,8 @@ public struct WinnersCSV: Sendable {
         return cell
     }
 
-    /// Whether some spreadsheet would take the text for a formula: it begins with `=`, `+`, `-`, `@` (full-width too, and
-    /// behind blanks or marks that cannot be seen), or with a tab or a line's end.
+    /// Whether some spreadsheet would take the text for a formula: it begins with `=`, `+`, `-`, `@` (full-width too,
+    /// and behind blanks or marks that cannot be seen), or with a tab or a line's end.
     private static func isComputed(_ text: String) -> Bool {
         for scalar in text.unicodeScalars {
             switch scalar {

@@ -2,16 +2,16 @@ public import Basics
 
 /// The virtual waiting room: decides who is in, who waits, and who is next.
 ///
-/// A value without clock, randomness or I/O: the same calls give the same answers. Every mutating call with `now` promotes
-/// the head of the queue while there is room, so that after it somebody waits only when the gate is full or in maintenance.
-/// `now` should not go back; if it does, no time has passed.
+/// A value without clock, randomness or I/O: the same calls give the same answers. Every mutating call with `now`
+/// promotes the head of the queue while there is room, so that after it somebody waits only when the gate is full or in
+/// maintenance. `now` should not go back; if it does, no time has passed.
 ///
 /// What the specification leaves open is decided thus:
 ///
 /// - A session's length is `leave_time - join_time`, waiting included, so that it can be recomputed from the table and
 ///   survives a restart. An expired session has a `leave_time` too: the tick that ended it.
-/// - A sign of life from the future (the clock was set back) is pulled to the present by the next tick, so that no place is
-///   held for the length of the error.
+/// - A sign of life from the future (the clock was set back) is pulled to the present by the next tick, so that no
+///   place is held for the length of the error.
 /// - With `max_queue_length` above 0 there may be more than ``maximumLiveSessions`` live sessions.
 /// - Requests counted since the last row are lost with the process; sessions, places and order are not.
 ///
@@ -64,8 +64,9 @@ public struct Gate: Sendable {
 
     /// - Parameters:
     ///   - restoring: The table's rows, then the journal's: of a session named twice the later counts. Ended ones are
-    ///     ignored. What is restored is not listed as touched, so the caller brings the table up to date itself. Queued ones keep the order of their tickets; where a ticket is missing, repeated or impossibly large,
-    ///     all get new ones in the order of ticket, join time and session. Active ones stay even above the capacity.
+    ///     ignored. What is restored is not listed as touched, so the caller brings the table up to date itself. Queued
+    ///     ones keep the order of their tickets; where a ticket is missing, repeated or impossibly large, all get new
+    ///     ones in the order of ticket, join time and session. Active ones stay even above the capacity.
     ///   - startedAt: Timeouts count from here at the earliest.
     public init(configuration: GateConfiguration, restoring: [Participant], startedAt: Instant) {
         self.configuration = configuration
@@ -80,8 +81,8 @@ public struct Gate: Sendable {
 extension Gate {
     /// A session wants in.
     ///
-    /// A live session gets its state, and the call counts as its heartbeat; `user` and `ipAddress` are then not looked at.
-    /// Anybody else gets a new place: active if there is room and nobody waits, else at the back of the queue. In
+    /// A live session gets its state, and the call counts as its heartbeat; `user` and `ipAddress` are then not looked
+    /// at. Anybody else gets a new place: active if there is room and nobody waits, else at the back of the queue. In
     /// maintenance nothing changes, also for a live session.
     ///
     /// - Parameters:
@@ -152,8 +153,8 @@ extension Gate {
 
     /// Forgets a user's sessions: they leave, and no list handed out later mentions them. The caller deletes the rows.
     ///
-    /// A session belongs to the user if it joined with them, or if it is named like them and joined without anybody (not in
-    /// the namespace `web`, where pages choose their names).
+    /// A session belongs to the user if it joined with them, or if it is named like them and joined without anybody
+    /// (not in the namespace `web`, where pages choose their names).
     ///
     /// - Returns: The sessions forgotten, sorted by bytes, ended ones included that were still in memory.
     public mutating func erase(user: UserID, now: Instant) -> [SessionID] {
@@ -198,8 +199,8 @@ extension Gate {
         measure.note(waiting: !line.isEmpty && !configuration.maintenanceMode, now: now)
     }
 
-    /// Ends what has been silent for longer than its timeout, promotes, and closes a statistics row. Every 30 seconds, or
-    /// whenever: everything counts from what was. In maintenance only the row is written.
+    /// Ends what has been silent for longer than its timeout, promotes, and closes a statistics row. Every 30 seconds,
+    /// or whenever: everything counts from what was. In maintenance only the row is written.
     ///
     /// - Complexity: O(*n*) in all sessions in memory, O(log *n*) more for each that expires or is promoted.
     public mutating func tick(now: Instant) -> GateStatistics {
@@ -284,8 +285,9 @@ extension Gate {
         return slots.compactMap { take($0, from: .journal) }
     }
 
-    /// Every session touched since the last call, heartbeats included, sorted by the bytes of its id: for the table, written
-    /// at each tick and at the close. Ended sessions are forgotten here (once ``takeJournal()`` has handed them out too).
+    /// Every session touched since the last call, heartbeats included, sorted by the bytes of its id: for the table,
+    /// written at each tick and at the close. Ended sessions are forgotten here (once ``takeJournal()`` has handed them
+    /// out too).
     ///
     /// - Complexity: O(*n* log *n*) in the sessions touched.
     public mutating func takeTouched() -> [Participant] {
@@ -302,7 +304,8 @@ extension Gate {
     /// How many sessions ``takeTouched()`` would give, those erased meanwhile included.
     public var touchedCount: Int { touched.count }
 
-    /// Sessions promoted from the queue since the last call and still active by it, first promoted first: for telling them.
+    /// Sessions promoted from the queue since the last call and still active by it, first promoted first: for telling
+    /// them.
     public mutating func takePromoted() -> [Participant] {
         let listed = promoted
         promoted.removeAll(keepingCapacity: true)
@@ -357,7 +360,8 @@ extension Gate {
         var lane = 0
     }
 
-    /// Puts a live participant into `known` (its ended predecessor's slot) or a new slot, and into the line if it waits.
+    /// Puts a live participant into `known` (its ended predecessor's slot) or a new slot, and into the line if it
+    /// waits.
     private mutating func occupy(_ known: Int?, _ participant: Participant, address: AddressGroup?) -> Int {
         let slot: Int
         if let known {
@@ -471,8 +475,8 @@ extension Gate {
 extension Gate {
     /// While there is room, the head of the queue gets a place.
     ///
-    /// - Parameter freedPlaces: How many sessions have just ended: only promotions that they made possible say how fast the
-    ///   queue moves.
+    /// - Parameter freedPlaces: How many sessions have just ended: only promotions that they made possible say how fast
+    ///   the queue moves.
     private mutating func promote(now: Instant, freedPlaces: Int) {
         guard !configuration.maintenanceMode else { return }
         var count = 0

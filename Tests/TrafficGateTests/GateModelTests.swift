@@ -6,8 +6,8 @@ import Testing
 
 /// 10,000 random sequences of 200 operations, compared with a plain reference after every operation.
 ///
-/// To replay a failure: `HONGBAO_SEED=<seed> swift test --filter GateModelTests`. The sequence with that seed is then the
-/// first one.
+/// To replay a failure: `HONGBAO_SEED=<seed> swift test --filter GateModelTests`. The sequence with that seed is then
+/// the first one.
 struct GateModelTests {
     private static let shares = 20
     private static let sequencesPerShare = 500

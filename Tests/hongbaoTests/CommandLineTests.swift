@@ -32,6 +32,16 @@ import Testing
         #expect(result.lines.last?.contains("甲") == true)
     }
 
+    /// Short lines come by the ten thousand in one read; none of them may be told that too much is waiting.
+    @Test func manyShortLinesAreAllAnswered() throws {
+        let folder = try TemporaryFolder()
+        let lines = 40_000
+        let result = try Program.run(
+            ["chat", "--as", "qq:1", "--admin", "qq:1"], in: folder.path,
+            input: String(repeating: "流量\n", count: lines))
+        #expect(result.output.components(separatedBy: "在场").count - 1 == lines)
+    }
+
     @Test func jsonAnswersEveryLineInOrderAlsoBadOnes() throws {
         let folder = try TemporaryFolder()
         let long = String(repeating: "长", count: 60_000)

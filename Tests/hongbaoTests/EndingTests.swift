@@ -14,7 +14,8 @@ import Testing
         #"{"platform":"qq","user":"\#(number)","chat":"g","id":"\#(number)","text":"绑定 角色\#(number)"}"# + "\n"
     }
 
-    /// Blocks of 512 or 1024 bytes, as the shell counts them: one is too small for the first batch, one for a later one.
+    /// Blocks of 512 or 1024 bytes, as the shell counts them: one is too small for the first batch, one for a later
+    /// one.
     @Test(arguments: [600, 1600])
     func aStoreThatCannotWriteEndsTheProcessAlthoughTheInputStaysOpen(_ blocks: Int) throws {
         let folder = try TemporaryFolder()

@@ -21,9 +21,6 @@ public struct ActivityStateMachine: Sendable {
     static let maximumMessageAgeSeconds: Int64 = 25 * 3600
     /// How long processed messages are kept. Spec.md section 7, promise 3.
     static let messageRetentionSeconds: Int64 = 30 * 86_400
-    /// How often the gate ticks. Spec.md section 6.
-    static let tickIntervalSeconds: Int64 = 30
-
     var activities: [ActivityID: ActivityRecord] = [:]
     /// The activities that are open.
     var openActivities: Set<ActivityID> = []
@@ -181,7 +178,7 @@ public struct ActivityStateMachine: Sendable {
     private mutating func housekeep(_ batch: inout Batch) {
         let now = batch.now
         let sinceTick = now.milliseconds(since: lastTick)
-        if sinceTick >= Self.tickIntervalSeconds * 1000 || sinceTick < 0 {
+        if sinceTick >= Int64(Gate.tickSeconds) * 1000 || sinceTick < 0 {
             lastTick = now
             batch.changes.statistics.append(gate.tick(now: now))
             sessions.save(gate.takeTouched())

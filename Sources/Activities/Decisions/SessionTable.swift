@@ -31,7 +31,8 @@ struct SessionTable: Sendable {
 
     /// Takes over what was touched; the journal holds all of its changes of status already.
     ///
-    /// - Parameter touched: Sorted by session. Where some of an earlier call is not written yet, the later state counts.
+    /// - Parameter touched: Sorted by session. Where some of an earlier call is not written yet, the later state
+    ///   counts.
     mutating func save(_ touched: [Participant]) {
         if isBehind {
             var latest: [SessionID: Participant] = [:]

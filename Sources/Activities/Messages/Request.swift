@@ -5,8 +5,8 @@ public enum MessageContent: Hashable, Sendable {
     case command(Command)
     /// A command whose arguments cannot be understood.
     case badArgument(CommandName, ArgumentFault)
-    /// Not a command, but close to one this person may run (`suggestion`), or addressed to the bot: in private, behind a
-    /// prefix or a mention.
+    /// Not a command, but close to one this person may run (`suggestion`), or addressed to the bot: in private, behind
+    /// a prefix or a mention.
     case unknown(suggestion: CommandName?, isAddressed: Bool)
     /// Talk that is not for the bot.
     case ignored
@@ -59,7 +59,8 @@ public struct MessageKey: Hashable, Sendable {
 
 /// One message of one person, ready to be decided.
 ///
-/// Whoever takes it from outside has refused ids with control characters: not every store keeps a text with a zero byte.
+/// Whoever takes it from outside has refused ids with control characters: not every store keeps a text with a zero
+/// byte.
 public struct Request: Sendable {
     public var user: UserID
     /// Nil for a private talk.

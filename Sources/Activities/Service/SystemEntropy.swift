@@ -1,6 +1,7 @@
 internal import Foundation
 
-/// The system's cryptographic generator, asked for 256 bytes at a time: a call for each salt costs a draw a microsecond.
+/// The system's cryptographic generator, asked for 256 bytes at a time: a call for each salt costs a draw a
+/// microsecond.
 public struct SystemEntropy: RandomNumberGenerator, Sendable {
     private var numbers = [UInt64](repeating: 0, count: 32)
     private var index = 32

@@ -161,8 +161,8 @@ public struct Changes: Sendable {
     public var configuration: [(key: String, value: String)] = []
     /// Sessions whose status changed, for the journal, in order.
     public var journal: [Participant] = []
-    /// The number of the first of ``journal``; the others follow it. Above all numbers given since the store was opened,
-    /// which empties the journal.
+    /// The number of the first of ``journal``; the others follow it. Above all numbers given since the store was
+    /// opened, which empties the journal.
     public var firstJournalNumber: Int64 = 1
     /// Sessions to be brought up to date in their table, sorted by session.
     public var participants: [Participant] = []

@@ -35,8 +35,8 @@ public struct MessageContext: Hashable, Sendable {
 
 /// Tells commands from talk, and reads their arguments.
 ///
-/// A message is *addressed* when it is private, mentions the bot or begins with a prefix. What then cannot be understood
-/// gets a hint; anywhere else it is talk. The rules that the specification leaves open:
+/// A message is *addressed* when it is private, mentions the bot or begins with a prefix. What then cannot be
+/// understood gets a hint; anywhere else it is talk. The rules that the specification leaves open:
 ///
 /// - The longest command word that a message begins with counts. Where something follows it without white space it is
 ///   the argument (`绑定123`), except behind an alias, which ends at a boundary.

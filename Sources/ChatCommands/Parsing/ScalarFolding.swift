@@ -55,7 +55,8 @@ struct ScalarFolding: Sendable {
         }
         for (character, simplified) in characters { table[Int(character)] = UInt16(simplified) }
 
-        // Full-width forms fold whatever they are; other compatibility forms where they stand for ASCII or a wanted one.
+        // Full-width forms fold whatever they are; other compatibility forms where they stand for ASCII or a wanted
+        // one.
         for value in 0xFF01...0xFF5E { table[value] = table[value - 0xFF01 + 0x21] }
         var above: [UInt32: UInt32] = [:]
         for range in [0x2100...0x214F, 0x2460...0x24FF, 0x2F00...0x2FDF, 0xF900...0xFAFF] + [

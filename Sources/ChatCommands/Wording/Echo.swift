@@ -1,5 +1,6 @@
-/// Text from people as a reply may repeat it: no control, format or bidirectional scalars; what no font has (unassigned,
-/// private, noncharacters) as U+FFFD; line breaks as blanks; at most four marks on one character; not too long.
+/// Text from people as a reply may repeat it: no control, format or bidirectional scalars; what no font has
+/// (unassigned, private, noncharacters) as U+FFFD; line breaks as blanks; at most four marks on one character; not too
+/// long.
 ///
 /// - Parameter maximumCount: In scalars; what is longer ends in `…`.
 /// - Source: hardening.md rows 6, 7, 9 and 21.

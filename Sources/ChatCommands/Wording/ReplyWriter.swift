@@ -18,8 +18,8 @@ public struct ReplyWriter: Sendable {
     /// - Parameters:
     ///   - yaml: An operator's texts, key by key in place of the shipped ones.
     ///   - timeZone: The zone that times are written in, by its name in the time zone database.
-    /// - Throws: ``ReplyTextError`` naming the key: one that does not exist, or a template that is broken or names a value
-    ///   that the reply does not have.
+    /// - Throws: ``ReplyTextError`` naming the key: one that does not exist, or a template that is broken or names a
+    ///   value that the reply does not have.
     public init(
         language: ReplyLanguage = .simplifiedChinese, overriding yaml: String? = nil,
         timeZone: String = "Asia/Shanghai"
@@ -589,7 +589,8 @@ extension ReplyWriter {
     }
 }
 
-/// A chance of 0…1 in percent with at most four decimals. What is possible is never 0 %, what is not certain never 100 %.
+/// A chance of 0…1 in percent with at most four decimals. What is possible is never 0 %, what is not certain never 100
+/// %.
 func percentText(_ chance: Double) -> String {
     guard chance > 0 else { return "0%" }
     guard chance < 1 else { return "100%" }

@@ -45,8 +45,8 @@ public struct HeadClaim: Hashable, Sendable {
 /// closed and whose user is present; attempts, stock, one unvoided win per user; void targets. A row without a user
 /// (erased, or a public export) skips what needs the user.
 ///
-/// If a revealed seed does not match its round's commitment, the closing row is the bad one and the round's outcomes are
-/// not computed again: they say nothing about a seed that was exchanged afterwards.
+/// If a revealed seed does not match its round's commitment, the closing row is the bad one and the round's outcomes
+/// are not computed again: they say nothing about a seed that was exchanged afterwards.
 ///
 /// For `DI_BAO` both `null` and 0 are accepted as what remains. This project writes null (2^64−1 in the hash), but
 /// ledgers with 0 exist; the number has no meaning there, and the row's hash binds whichever was written.
@@ -55,7 +55,8 @@ public struct HeadClaim: Hashable, Sendable {
 /// After an erasure a user may appear again whose earlier rows have no name any more, so a first attempt above 1 is
 /// accepted when there were enough nameless rows before it.
 ///
-/// Memory grows with the number of users, wins and rounds, not with the number of rows. Never traps, whatever the lines.
+/// Memory grows with the number of users, wins and rounds, not with the number of rows. Never traps, whatever the
+/// lines.
 ///
 /// - Source: spec.md sections 5 and 9.
 public struct LedgerVerifier: Sendable {

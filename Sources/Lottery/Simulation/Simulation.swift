@@ -13,7 +13,8 @@ public struct Simulation: Hashable, Sendable {
         public let meanCount: Double
         public let minimumCount: Int
         public let maximumCount: Int
-        /// The share of runs, 0…1, in which the last copy was given out. 0 for `DI_BAO` and for an award without copies.
+        /// The share of runs, 0…1, in which the last copy was given out. 0 for `DI_BAO` and for an award without
+        /// copies.
         public let ranOutShare: Double
         /// The draw (from 1) that took the last copy, on average over the runs in which one did; nil if none did.
         public let meanRanOutDraw: Double?

@@ -242,8 +242,8 @@ final class ChangeWriter {
         try ledger.run()
     }
 
-    /// - Parameter voided: Those of the same batch that take one of `wins` back are written right behind it, so that the
-    ///   user may have won again behind them.
+    /// - Parameter voided: Those of the same batch that take one of `wins` back are written right behind it, so that
+    ///   the user may have won again behind them.
     private func writeWins(_ wins: [Changes.NewWin], voided: [Changes.VoidedWin], _ db: Database) throws {
         var formatted: (at: Instant, text: String)?
         for new in wins {

@@ -20,8 +20,8 @@ final class FileLock: Sendable {
 
     /// Locks the file beside the database, and leaves the process's number in it. The file stays.
     ///
-    /// - Throws: ``StoreError`` with `locked` when another process holds the lock, `inaccessible` when the file cannot be
-    ///   opened.
+    /// - Throws: ``StoreError`` with `locked` when another process holds the lock, `inaccessible` when the file cannot
+    ///   be opened.
     convenience init(besideDatabase path: String) throws(StoreError) {
         let lockPath = path + ".lock"
         try self.init(lockPath, O_RDWR | O_CREAT | O_NOFOLLOW, database: path)

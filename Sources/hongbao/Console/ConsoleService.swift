@@ -8,7 +8,8 @@ internal import ServiceLifecycle
 
 /// Reads messages from standard input and writes each one's answer, in the order of the input.
 ///
-/// Reading runs ahead of answering by a few chunks at most, so any amount of input goes through in bounded memory.
+/// Reading runs ahead of answering by a few slices of lines at most, so any amount of input goes through in bounded
+/// memory.
 struct ConsoleService: Service {
     /// How lines are read and answers written.
     enum Form: Sendable {
@@ -29,6 +30,10 @@ struct ConsoleService: Service {
         /// What happened without anybody asking, in words. Shown in a terminal only.
         var notices: AsyncStream<String>
     }
+
+    /// Lines handed on at once. A few slices are under way at any time, far fewer than the service lets wait: a file of
+    /// short lines is never told `busy`.
+    private static let sliceCount = 1024
 
     let form: Form
     let admins: Set<UserID>
@@ -100,7 +105,10 @@ struct ConsoleService: Service {
         while true {
             switch await input.next() {
             case .bytes(let bytes):
-                await lines.send(splitter.append(bytes[...]).map(expect))
+                let read = splitter.append(bytes[...])
+                for start in stride(from: 0, to: read.count, by: Self.sliceCount) {
+                    await lines.send(read[start..<min(start + Self.sliceCount, read.count)].map(expect))
+                }
             case .end:
                 if let last = splitter.finish() { await lines.send([expect(last)]) }
                 return

@@ -3,8 +3,8 @@ import NIOConcurrencyHelpers
 
 /// The built `hongbao`, run as a process of its own.
 final class Program: @unchecked Sendable {
-    // Unchecked: `process` and the pipes are set up before any other thread sees them, and only `output` changes, behind
-    // its lock.
+    // Unchecked: `process` and the pipes are set up before any other thread sees them, and only `output` changes,
+    // behind its lock.
 
     private let process = Process()
     private let input = Pipe()
