@@ -156,8 +156,11 @@ public struct ActivityStateMachine: Sendable {
             let decision = decide(item, &batch, &entropy)
             decided.append(DecidedRequest(decision, position: position(of: item.request)))
         }
+        let hasTicked = tickIfDue(&batch)
+        // The journal first: the table must never know of a change that a kill would take out of the journal.
         sessions.writeJournal(gate.takeJournal(), to: &batch.changes)
-        housekeep(&batch)
+        saveSessions(hasTicked: hasTicked, &batch)
+        forgetOldMessages(&batch)
         for promoted in gate.takePromoted() {
             if let user = promoted.user { notices.append(.promoted(user)) }
         }
@@ -175,24 +178,30 @@ public struct ActivityStateMachine: Sendable {
     /// Whether the gate's table lags so far behind that another batch should follow at once, even an empty one.
     public var hasUnsavedSessions: Bool { sessions.isBehind }
 
-    private mutating func housekeep(_ batch: inout Batch) {
+    /// - Returns: Whether the gate has ticked.
+    private mutating func tickIfDue(_ batch: inout Batch) -> Bool {
         let now = batch.now
         let sinceTick = now.milliseconds(since: lastTick)
-        if sinceTick >= Int64(Gate.tickSeconds) * 1000 || sinceTick < 0 {
-            lastTick = now
-            batch.changes.statistics.append(gate.tick(now: now))
-            sessions.save(gate.takeTouched())
-            limiter.forget(now: now)
-            erasedAt = erasedAt.filter { (0..<3_600_000).contains(now.milliseconds(since: $0.value)) }
-            suggestedAt = suggestedAt.filter { (0..<60_000).contains(now.milliseconds(since: $0.value)) }
-        }
-        // So many at once that waiting for the tick would cost memory.
-        if gate.touchedCount >= SessionTable.maximumTouchedCount { sessions.save(gate.takeTouched()) }
+        // A clock that went back must not stop the gate.
+        guard sinceTick >= Int64(Gate.tickSeconds) * 1000 || sinceTick < 0 else { return false }
+        lastTick = now
+        batch.changes.statistics.append(gate.tick(now: now))
+        limiter.forget(now: now)
+        erasedAt = erasedAt.filter { (0..<3_600_000).contains(now.milliseconds(since: $0.value)) }
+        suggestedAt = suggestedAt.filter { (0..<60_000).contains(now.milliseconds(since: $0.value)) }
+        return true
+    }
+
+    /// Lets the gate's table follow after a tick, and earlier when waiting for it would cost memory.
+    private mutating func saveSessions(hasTicked: Bool, _ batch: inout Batch) {
+        if hasTicked || gate.touchedCount >= SessionTable.maximumTouchedCount { sessions.save(gate.takeTouched()) }
         sessions.writeSlice(to: &batch.changes)
-        if lastForgotten.map({ now.milliseconds(since: $0) >= 3_600_000 }) ?? true {
-            lastForgotten = now
-            batch.changes.forgetMessagesBefore = now.advanced(bySeconds: -Self.messageRetentionSeconds)
-        }
+    }
+
+    private mutating func forgetOldMessages(_ batch: inout Batch) {
+        guard lastForgotten.map({ batch.now.milliseconds(since: $0) >= 3_600_000 }) ?? true else { return }
+        lastForgotten = batch.now
+        batch.changes.forgetMessagesBefore = batch.now.advanced(bySeconds: -Self.messageRetentionSeconds)
     }
 
     private func position(of request: Request) -> Int? {

@@ -1,0 +1,71 @@
+import Activities
+import Basics
+import TestSupport
+import Testing
+import TrafficGate
+
+/// The gate's table follows its journal, and is never ahead of it.
+@Suite struct SessionTableTests {
+    private let start = Instant(milliseconds: 1_802_232_000_000)
+
+    private func machine(sessions: [Participant]) -> ActivityStateMachine {
+        ActivityStateMachine(
+            StoredState(
+                activities: [], participants: sessions,
+                configuration: [ConfigurationRow(key: "max_concurrent_users", value: "1", isActive: true)],
+                erasureKey: [UInt8](repeating: 0, count: 32)),
+            now: start)
+    }
+
+    private func look(_ machine: inout ActivityStateMachine, after seconds: Int64) -> Changes {
+        var entropy = SeededGenerator(seed: 1)
+        let now = start.advanced(bySeconds: seconds)
+        _ = machine.prepare([], now: now, entropy: &entropy)
+        return machine.decide([], facts: Facts(), now: now, entropy: &entropy).0
+    }
+
+    /// A kill between two slices must not bring back a session that a tick had ended or moved.
+    @Test func whatATickChangesIsInTheJournalBeforeItIsInTheTable() throws {
+        // Given one who is in and silent, and one who waits and has just been heard of
+        var waiting = Participant(
+            session: "qq:2", user: "qq:2", joinTime: start, lastHeartbeat: start.advanced(bySeconds: 80),
+            status: .queued)
+        waiting.ticket = 1
+        waiting.queuePosition = 1
+        var machine = machine(sessions: [
+            Participant(session: "qq:1", user: "qq:1", joinTime: start, lastHeartbeat: start, status: .active), waiting,
+        ])
+
+        // When the gate ticks
+        let changes = look(&machine, after: 90)
+
+        // Then both changes are in the journal of the same batch, and the journal goes only up to there.
+        let journal = changes.journal.map { "\($0.session) \($0.status)" }.sorted()
+        #expect(journal == ["qq:1 expired", "qq:2 active"])
+        #expect(changes.participants.map { "\($0.session) \($0.status)" } == journal)
+        #expect(changes.savedJournalNumber == changes.firstJournalNumber + 1)
+        #expect(!machine.hasUnsavedSessions)
+    }
+
+    @Test func aCrowdReachesTheTableInSlicesAndTheJournalGoesWithTheLast() throws {
+        let count = 5000
+        var machine = machine(
+            sessions: (0..<count).map {
+                Participant(
+                    session: SessionID("qq:\($0)"), user: UserID("qq:\($0)"), joinTime: start, lastHeartbeat: start,
+                    status: .active)
+            })
+        var saved: [SessionID] = []
+        var batchCount = 0
+        repeat {
+            let changes = look(&machine, after: 90)
+            saved += changes.participants.map(\.session)
+            batchCount += 1
+            #expect(changes.participants.count <= 2048)
+            #expect((changes.savedJournalNumber != nil) == !machine.hasUnsavedSessions)
+        } while machine.hasUnsavedSessions
+        #expect(batchCount == 3)
+        #expect(saved.count == count)
+        #expect(saved == saved.sorted())
+    }
+}
