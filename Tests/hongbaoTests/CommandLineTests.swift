@@ -102,6 +102,34 @@ import Testing
         #expect(first.finish().lines.count == 2)
     }
 
+    /// Somebody edits the configuration with another program and takes their time: answers wait, and nothing but answers
+    /// is on standard output.
+    @Test func anotherProgramAtTheDatabaseIsWaitedForInSilence() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/a.db"
+        let answered = DispatchSemaphore(value: 0)
+        let program = try Program(["chat", "--json", "--database", "a.db"], in: folder.path) { _ in answered.signal() }
+        program.write(#"{"platform":"qq","user":"1","text":"绑定 甲"}"# + "\n")
+        #expect(answered.wait(timeout: .now() + 30) == .success)
+        let other = try DatabaseQueue(path: path)
+        try other.writeWithoutTransaction { db in
+            try db.execute(sql: "BEGIN IMMEDIATE")
+            try db.execute(
+                sql: "UPDATE redpacket_traffic_config SET config_value = '5' WHERE config_key = 'max_concurrent_users'")
+            program.write(#"{"platform":"qq","user":"2","text":"绑定 乙"}"# + "\n")
+            #expect(answered.wait(timeout: .now() + 5) == .timedOut)
+            try db.execute(sql: "COMMIT")
+        }
+        #expect(answered.wait(timeout: .now() + 30) == .success)
+        try other.close()
+        program.closeInput()
+        let result = program.finish()
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(result.lines.count == 2)
+        #expect(result.lines.allSatisfy { $0.hasPrefix("{") })
+        #expect(result.errors.contains("another program is writing"))
+    }
+
     // MARK: Activities
 
     @Test func anActivityGoesThroughItsLifeAtTheCommandLine() throws {

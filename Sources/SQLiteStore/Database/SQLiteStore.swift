@@ -58,6 +58,9 @@ public final class SQLiteStore: Store {
         }
     }
 
+    /// The library's own default logger writes to standard output, where answers go.
+    private static let silent = Logger(label: "hongbao.store") { _ in SwiftLogNoOpLogHandler() }
+
     /// At how many frames the WAL is moved into the file; seldom, since every page moved is written a second time.
     private static let checkpointFrameCount: Int32 = 16_000
     private let checkpointFrameCount: Int32
@@ -69,18 +72,19 @@ public final class SQLiteStore: Store {
     /// - Throws: ``StoreError``: `locked` when another process has it, `foreign` when the file is something else or of
     ///   a newer version, `corrupt`, `inaccessible`, `notDurable`. A refused file is not changed.
     ///
-    /// - Parameter logger: Told when another program keeps the writer waiting.
+    /// - Parameter logger: Told when another program keeps the writer waiting; nil: nobody is.
     public convenience init(
-        path: String, mode: Mode = .exclusive, logger: Logger = Logger(label: "hongbao.store")
+        path: String, mode: Mode = .exclusive, logger: Logger? = nil
     ) throws {
-        try self.init(path: path, mode: mode, logger: logger, checkpointFrameCount: Self.checkpointFrameCount)
+        try self.init(
+            path: path, mode: mode, logger: logger ?? Self.silent, checkpointFrameCount: Self.checkpointFrameCount)
     }
 
     /// For tests: with another length of the WAL at which it is moved into the file.
     package convenience init(
-        path: String, mode: Mode = .exclusive, logger: Logger = Logger(label: "hongbao.store"),
-        checkpointFrameCount: Int32
+        path: String, mode: Mode = .exclusive, logger: Logger? = nil, checkpointFrameCount: Int32
     ) throws {
+        let logger = logger ?? Self.silent
         do {
             switch mode {
             case .exclusive:
@@ -109,7 +113,7 @@ public final class SQLiteStore: Store {
         do {
             try self.init(
                 writer: DatabaseQueue(configuration: Self.configuration), locks: [],
-                logger: Logger(label: "hongbao.store"), checkpointFrameCount: Self.checkpointFrameCount)
+                logger: Self.silent, checkpointFrameCount: Self.checkpointFrameCount)
         } catch {
             throw StoreError(error)
         }
@@ -119,7 +123,7 @@ public final class SQLiteStore: Store {
         self.reader = reader
         writer = nil
         locks = []
-        logger = Logger(label: "hongbao.store")
+        logger = Self.silent
         checkpointFrameCount = Self.checkpointFrameCount
         hot = HotStatements()
     }

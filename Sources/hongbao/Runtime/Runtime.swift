@@ -26,7 +26,7 @@ struct Runtime {
         self.logger = logger
         words = try configuration.replyWriter()
         do {
-            store = try SQLiteStore(path: configuration.database)
+            store = try SQLiteStore(path: configuration.database, logger: logger)
             let stored = try await store.load()
             service = ActivityService(
                 store: store, stored: stored, library: folders, clock: Self.now, logger: logger, onNotice: onNotice)
