@@ -327,7 +327,7 @@ struct ActivityFileReader {
         var fields: [String: Field] = [:]
         for (key, value) in mapping {
             let line = key.mark?.line ?? field.line
-            guard case .scalar(let scalar) = key, keys.contains(where: { $0.utf8.elementsEqual(scalar.string.utf8) })
+            guard case .scalar(let scalar) = key, keys.contains(where: { areEqualBytes($0, scalar.string) })
             else {
                 let found = key.scalar.map { shown($0.string) } ?? "a key that is not a text"
                 report(

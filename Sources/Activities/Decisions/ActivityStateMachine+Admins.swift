@@ -44,15 +44,7 @@ extension ActivityStateMachine {
 
     private func listActivities(in chat: ChatID?) -> Answer {
         let visible = activities.values.filter { $0.activity.scope.includes(chat) }
-        let items =
-            visible
-            .sorted { $0.activity.id < $1.activity.id }
-            .map { record in
-                ActivityListItem(
-                    id: record.activity.id, name: record.activity.name, status: record.status,
-                    startsAt: record.isStartUsed ? nil : record.activity.startsAt,
-                    endsAt: record.isEndUsed ? nil : record.activity.endsAt, drawCount: record.drawCount)
-            }
+        let items = visible.sorted { $0.activity.id < $1.activity.id }.map { ActivityListItem($0) }
         return .activities(items, hasOthers: visible.count < activities.count)
     }
 
@@ -115,7 +107,7 @@ extension ActivityStateMachine {
         if record.activity.maxAttempts == nil { warnings.append(.unlimitedAttempts) }
         return StartView(
             activityName: record.activity.name, round: Int(round.round), commitment: round.commitment.hex,
-            head: record.head.hash.hex, warnings: warnings, endsAt: record.isEndUsed ? nil : record.activity.endsAt)
+            head: record.head.hash.hex, warnings: warnings, endsAt: record.plannedEnd)
     }
 
     private mutating func stop(_ name: String?, _ request: Request, _ batch: inout Batch) -> Outcome {
@@ -204,7 +196,7 @@ extension ActivityStateMachine {
             return refusing(name.map { .unknownActivity(name: $0) } ?? .nothingOpen, &batch)
         }
         let activity = record.activity
-        let matches = activity.awards.indices.filter { activity.awards[$0].id.text.utf8.elementsEqual(text.utf8) }
+        let matches = activity.awards.indices.filter { activity.awards[$0].id == AwardID(text) }
         let named =
             matches.isEmpty
             ? activity.awards.indices.filter { index in
@@ -301,7 +293,7 @@ extension ActivityStateMachine {
         case nil: return refusing(.fileUnreadable(file: file), &batch)
         }
         if let other = activities.values.first(where: {
-            $0.activity.id != activity.id && $0.activity.name.utf8.elementsEqual(activity.name.utf8)
+            $0.activity.id != activity.id && areEqualBytes($0.activity.name, activity.name)
         }) {
             return refusing(.importNameTaken(name: activity.name, by: other.activity.id), &batch)
         }
@@ -335,11 +327,10 @@ extension ActivityStateMachine {
 
     /// Whether two forms of an activity are the same, texts by bytes: `==` takes equivalent texts for one.
     private func isIdentical(_ old: Activity, _ new: Activity) -> Bool {
-        func isSameText(_ left: String, _ right: String) -> Bool { left.utf8.elementsEqual(right.utf8) }
-        return old == new && isSameText(old.name, new.name)
+        return old == new && areEqualBytes(old.name, new.name)
             && zip(old.awards, new.awards).allSatisfy { old, new in
-                isSameText(old.prefix, new.prefix) && isSameText(old.name, new.name)
-                    && isSameText(old.remark, new.remark)
+                areEqualBytes(old.prefix, new.prefix) && areEqualBytes(old.name, new.name)
+                    && areEqualBytes(old.remark, new.remark)
             }
     }
 
@@ -358,7 +349,7 @@ extension ActivityStateMachine {
                 continue
             }
             let replacement = activity.awards[new]
-            if won.contains(award.id), !replacement.name.utf8.elementsEqual(award.name.utf8) {
+            if won.contains(award.id), !areEqualBytes(replacement.name, award.name) {
                 return .failure(ImportRefusal(.importDropsWonAward(AwardLabel(award))))
             }
             if replacement.kind != .DI_BAO, replacement.number < old.issued[index] {

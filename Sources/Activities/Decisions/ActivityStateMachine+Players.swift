@@ -238,7 +238,7 @@ extension ActivityStateMachine {
             .activity(
                 ActivityView(
                     name: record.activity.name, openedAt: record.openedAt ?? record.head.at,
-                    endsAt: record.isEndUsed ? nil : record.activity.endsAt, userCount: record.userCount,
+                    endsAt: record.plannedEnd, userCount: record.userCount,
                     drawCount: record.drawCount, maxAttempts: record.activity.maxAttempts, round: Int(round.round),
                     commitment: round.commitment.hex)))
     }

@@ -285,7 +285,7 @@ public struct ActivityStateMachine: Sendable {
     ) -> Decision {
         // The user of an erasure was not kept.
         let isSameUser = processed.user == request.user || processed.user.text.isEmpty
-        guard isSameUser, processed.fingerprint.utf8.elementsEqual(request.fingerprint.utf8) else {
+        guard isSameUser, areEqualBytes(processed.fingerprint, request.fingerprint) else {
             batch.changes.audit.append(
                 Changes.Audit(
                     at: batch.now, actor: request.user.text, chat: request.chat, action: "message.reused",
@@ -320,7 +320,7 @@ public struct ActivityStateMachine: Sendable {
     /// The activity with this name or id: by bytes, else the only one that is equal when case and width are folded.
     func activityID(named text: String) -> ActivityID? {
         if activities[ActivityID(text)] != nil { return ActivityID(text) }
-        if let exact = activities.values.first(where: { $0.activity.name.utf8.elementsEqual(text.utf8) }) {
+        if let exact = activities.values.first(where: { areEqualBytes($0.activity.name, text) }) {
             return exact.activity.id
         }
         let folded = foldCompatibly(text)

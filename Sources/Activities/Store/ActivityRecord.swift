@@ -59,6 +59,11 @@ public struct ActivityRecord: Hashable, Sendable {
         self.hasErasedUsers = hasErasedUsers
     }
 
+    /// When it will open by itself; nil when nothing is planned, or no longer.
+    public var plannedStart: Instant? { isStartUsed ? nil : activity.startsAt }
+    /// When it will close by itself; nil when nothing is planned, or no longer.
+    public var plannedEnd: Instant? { isEndUsed ? nil : activity.endsAt }
+
     /// - Parameters:
     ///   - isFirst: Whether the user had not drawn here before.
     ///   - wonIndex: The award's position; nil for a miss.
@@ -77,5 +82,13 @@ public struct ActivityRecord: Hashable, Sendable {
     /// ``remaining(at:)`` of every award.
     public var remaining: [Int] {
         activity.awards.indices.map { remaining(at: $0) }
+    }
+}
+
+extension ActivityListItem {
+    public init(_ record: ActivityRecord) {
+        self.init(
+            id: record.activity.id, name: record.activity.name, status: record.status,
+            startsAt: record.plannedStart, endsAt: record.plannedEnd, drawCount: record.drawCount)
     }
 }

@@ -168,8 +168,7 @@ extension RoundRules {
                 changes.append(.percent(award.id, from: before.percent, to: award.percent))
             }
             if left != award.number { changes.append(.number(award.id, from: left, to: award.number)) }
-            if !before.prefix.utf8.elementsEqual(award.prefix.utf8) || !before.name.utf8.elementsEqual(award.name.utf8)
-            {
+            if !areEqualBytes(before.prefix, award.prefix) || !areEqualBytes(before.name, award.name) {
                 changes.append(.wording(award.id))
             }
         }

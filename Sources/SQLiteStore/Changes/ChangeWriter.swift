@@ -65,11 +65,7 @@ final class ChangeWriter {
             INSERT INTO redpacket_activity_participants (session_id, user_id, ip_address, join_time, leave_time,
                 last_heartbeat, status, queue_position, queue_ticket, created_at, updated_at)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6, ?6)
-            ON CONFLICT (session_id) DO UPDATE SET user_id = excluded.user_id, ip_address = excluded.ip_address,
-                join_time = excluded.join_time, leave_time = excluded.leave_time,
-                last_heartbeat = excluded.last_heartbeat, status = excluded.status,
-                queue_position = excluded.queue_position, queue_ticket = excluded.queue_ticket,
-                updated_at = excluded.updated_at
+            \(Schema.replacesSession)
             """, on: db)
     }
 

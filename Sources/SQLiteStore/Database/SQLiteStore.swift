@@ -181,11 +181,7 @@ public final class SQLiteStore: Store {
                     \(Schema.dateTime("last_heartbeat_ms")), status, queue_position, queue_ticket
                 FROM redpacket_session_journal
                 WHERE id IN (SELECT max(id) FROM redpacket_session_journal GROUP BY session_id)
-                ON CONFLICT (session_id) DO UPDATE SET user_id = excluded.user_id, ip_address = excluded.ip_address,
-                    join_time = excluded.join_time, leave_time = excluded.leave_time,
-                    last_heartbeat = excluded.last_heartbeat, status = excluded.status,
-                    queue_position = excluded.queue_position, queue_ticket = excluded.queue_ticket,
-                    updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+                \(Schema.replacesSession)
                 """)
         try db.execute(sql: "DELETE FROM redpacket_session_journal")
     }

@@ -26,6 +26,14 @@ enum Schema {
         "strftime('%Y-%m-%d %H:%M:%f', \(column) / 1000.0, 'unixepoch')"
     }
 
+    /// The end of an INSERT into the sessions' table: the row of a session that is there already is used again.
+    static let replacesSession = """
+        ON CONFLICT (session_id) DO UPDATE SET user_id = excluded.user_id, ip_address = excluded.ip_address,
+            join_time = excluded.join_time, leave_time = excluded.leave_time, last_heartbeat = excluded.last_heartbeat,
+            status = excluded.status, queue_position = excluded.queue_position, queue_ticket = excluded.queue_ticket,
+            updated_at = excluded.updated_at
+        """
+
     private static let now = "(strftime('%Y-%m-%d %H:%M:%f', 'now'))"
 
     private static let activityTables = """

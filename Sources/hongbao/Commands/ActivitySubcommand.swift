@@ -50,12 +50,7 @@ struct ActivitySubcommand: AsyncParsableCommand {
         mutating func run() async throws {
             let configuration = try await shared.configuration()
             let state = try await ActivitySubcommand.read(configuration) { try await $0.load() }
-            let items = state.activities.map { record in
-                ActivityListItem(
-                    id: record.activity.id, name: record.activity.name, status: record.status,
-                    startsAt: record.isStartUsed ? nil : record.activity.startsAt,
-                    endsAt: record.isEndUsed ? nil : record.activity.endsAt, drawCount: record.drawCount)
-            }
+            let items = state.activities.map { ActivityListItem($0) }
             print(
                 try configuration.replyWriter().text(
                     for: Response(.ok(.activities(items, hasOthers: false))), isAdmin: true))
@@ -138,7 +133,7 @@ struct ActivitySubcommand: AsyncParsableCommand {
 
     private static func find(_ name: String, in state: StoredState) throws -> ActivityRecord {
         let found = state.activities.first {
-            $0.activity.id.text.utf8.elementsEqual(name.utf8) || $0.activity.name.utf8.elementsEqual(name.utf8)
+            $0.activity.id == ActivityID(name) || areEqualBytes($0.activity.name, name)
         }
         if let found { return found }
         let names = state.activities.map(\.activity.name).joined(separator: "、")
