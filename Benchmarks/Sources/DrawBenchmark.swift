@@ -54,7 +54,7 @@ struct DrawBenchmark {
         let seconds = try await withThrowingTaskGroup(of: Void.self, returning: Double.self) { group in
             group.addTask { try await service.run() }
             for command in [Command.importActivity(file: "bench"), .start(activity: "bench")] {
-                let request = Request(user: "qq:1", chat: nil, isAdmin: true, content: .command(command))
+                let request = Request(user: "qq:1", chat: nil, role: .admin, content: .command(command))
                 guard try await service.submit(request).outcome.code == .ok else {
                     throw Wrong(description: "\(command) was refused")
                 }
@@ -80,7 +80,7 @@ struct DrawBenchmark {
                         let now = Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
                         let key = MessageKey(sentAt: now, text: "bench:\(user)")
                         let request = Request(
-                            user: user, chat: "qq:88001", isAdmin: false, key: key, content: .command(.draw))
+                            user: user, chat: "qq:88001", role: .player, key: key, content: .command(.draw))
                         let code = try await service.submit(request).outcome.code
                         guard code == .won else { throw Wrong(description: "a draw ended with \(code)") }
                     }

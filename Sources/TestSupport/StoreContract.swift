@@ -71,7 +71,8 @@ public struct StoreContract: Sendable {
 
     /// Every promise.
     public static let checks: [Check] =
-        activityChecks + batchChecks + userChecks + messageChecks + gateChecks + readingChecks + erasureChecks
+        activityChecks + batchChecks + userChecks + messageChecks + outboxChecks + gateChecks + readingChecks
+        + erasureChecks
         + textChecks
 }
 

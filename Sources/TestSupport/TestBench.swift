@@ -85,7 +85,7 @@ public final class TestBench: Sendable {
         key: MessageKey? = nil
     ) async throws -> Response {
         try await service.submit(
-            Request(user: user, chat: chat, isAdmin: isAdmin, key: key, content: .command(command)))
+            Request(user: user, chat: chat, role: isAdmin ? .admin : .player, key: key, content: .command(command)))
     }
 }
 

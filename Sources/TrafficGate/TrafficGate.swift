@@ -174,6 +174,18 @@ extension Gate {
         return sessions.sorted()
     }
 
+    /// Lets a live session serve one user only: whoever acted in it first, or whom it joined for.
+    ///
+    /// - Returns: False when the session is somebody else's, or not live; nothing has changed then.
+    public mutating func claim(_ session: SessionID, for user: UserID) -> Bool {
+        guard let slot = slotOfSession[session], slots[slot].participant.status.isLive else { return false }
+        if let owner = slots[slot].participant.user { return owner == user }
+        slots[slot].participant.user = user
+        if !Self.isNamed(session, like: user) { slotsOfUser[user, default: []].insert(slot) }
+        markChanged(slot)
+        return true
+    }
+
     /// A live session's state without refreshing it; nil when there is none.
     ///
     /// - Complexity: O(log *n*) for a queued session.

@@ -65,7 +65,7 @@ struct ActivityServiceTests {
             #expect(try await bench.code(of: refused) == .busy)
             // Also in front of an answer that is there already; talk is ignored all the same.
             #expect(try await bench.code(of: bench.enqueue(.bind("role"), as: "qq:10", key: key)) == .busy)
-            let talk = Request(user: "qq:11", chat: groupChat, isAdmin: false, content: .ignored)
+            let talk = Request(user: "qq:11", chat: groupChat, role: .player, content: .ignored)
             #expect(try await bench.service.submit(talk).outcome == .ignored)
             await bench.store.script.release()
             for pending in [first, second, third] {

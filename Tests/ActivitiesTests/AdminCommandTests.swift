@@ -27,7 +27,7 @@ struct AdminCommandTests {
         let auditCount = bench.audits.count
         let requests: [Request] = [
             .saying(.example(of: name), as: "qq:11"),
-            Request(user: "qq:11", chat: groupChat, isAdmin: false, content: .badArgument(name, .missing)),
+            Request(user: "qq:11", chat: groupChat, role: .player, content: .badArgument(name, .missing)),
         ]
         #expect(try await bench.together(requests) == [.notPermitted(name), .notPermitted(name)])
         let audits = bench.audits.dropFirst(auditCount)

@@ -102,7 +102,7 @@ struct AnswerOrderTests {
         func say(_ suggestion: CommandName?) async throws -> Outcome {
             try await bench.together([
                 Request(
-                    user: "qq:11", chat: groupChat, isAdmin: false,
+                    user: "qq:11", chat: groupChat, role: .player,
                     content: .unknown(suggestion: suggestion, isAddressed: suggestion == nil))
             ])[0]
         }

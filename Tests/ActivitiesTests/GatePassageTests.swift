@@ -79,7 +79,8 @@ struct GatePassageTests {
     func badArgumentsTakeNoPlaceAndAreAnsweredLikeTheirCommand(_ name: CommandName) async throws {
         let bench = try await bench()
         let request = Request(
-            user: "qq:50", chat: groupChat, isAdmin: name.isForAdmins, content: .badArgument(name, .unexpected))
+            user: "qq:50", chat: groupChat, role: name.isForAdmins ? .admin : .player,
+            content: .badArgument(name, .unexpected))
         #expect(try await bench.together([request]) == [.badArgument(.argument(name, .unexpected))])
         try await bench.command(.maintenance(isOn: true, reason: nil))
         let isAnswered = name.isForAdmins || Self.answeredInMaintenance.contains(name)
@@ -93,7 +94,7 @@ struct GatePassageTests {
         func say(isAddressed: Bool) async throws -> Outcome {
             let content = MessageContent.unknown(suggestion: .draw, isAddressed: isAddressed)
             return try await bench.together([
-                Request(user: "qq:50", chat: groupChat, isAdmin: false, content: content)
+                Request(user: "qq:50", chat: groupChat, role: .player, content: content)
             ])[0]
         }
         #expect(try await say(isAddressed: false) == .unknownCommand(suggestion: .draw))
@@ -106,7 +107,7 @@ struct GatePassageTests {
         let contents: [MessageContent] = [
             .unknown(suggestion: .draw, isAddressed: false), .unknown(suggestion: nil, isAddressed: true), .ignored,
         ]
-        let requests = contents.map { Request(user: "qq:50", chat: groupChat, isAdmin: false, content: $0) }
+        let requests = contents.map { Request(user: "qq:50", chat: groupChat, role: .player, content: $0) }
         #expect(try await bench.together(requests).map(\.code) == [.unknownCommand, .unknownCommand, .ignored])
         bench.now = noon.advanced(bySeconds: 120)
         try await bench.command(.maintenance(isOn: true, reason: nil))
@@ -117,7 +118,7 @@ struct GatePassageTests {
     @Test func aMessageOverFourKiBSaysThatItIsTooLong() async throws {
         let bench = try await bench()
         let fault = ArgumentFault.tooLong(maximumSize: ParserLimits.messageSize)
-        let request = Request(user: "qq:50", chat: groupChat, isAdmin: false, content: .badArgument(.bind, fault))
+        let request = Request(user: "qq:50", chat: groupChat, role: .player, content: .badArgument(.bind, fault))
         #expect(try await bench.together([request]) == [.badArgument(.messageTooLong(.bind))])
     }
 

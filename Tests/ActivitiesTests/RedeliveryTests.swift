@@ -73,10 +73,10 @@ struct RedeliveryTests {
             .saying(.draw, as: "qq:11", key: Self.key),
             .saying(.bind("Mine"), as: "qq:11", key: Self.key),
             Request(
-                user: "qq:11", chat: groupChat, isAdmin: false, key: Self.key,
+                user: "qq:11", chat: groupChat, role: .player, key: Self.key,
                 content: .badArgument(.bind, .missing)),
             Request(
-                user: "qq:11", chat: groupChat, isAdmin: false, key: Self.key,
+                user: "qq:11", chat: groupChat, role: .player, key: Self.key,
                 content: .unknown(suggestion: nil, isAddressed: true)),
         ]
         for request in others {
@@ -127,7 +127,7 @@ struct RedeliveryTests {
         #expect(try await bench.say(.pool, as: "qq:11", key: Self.key).code == .rateLimited)
         func ask(_ content: MessageContent, _ key: MessageKey) async throws -> Outcome {
             try await bench.together([
-                Request(user: "qq:12", chat: groupChat, isAdmin: false, key: key, content: content)
+                Request(user: "qq:12", chat: groupChat, role: .player, key: key, content: content)
             ])[0]
         }
         #expect(try await ask(.ignored, .test("talk")) == .ignored)

@@ -71,7 +71,7 @@ import Testing
         let transcript = try ChatTranscript(markdown: Self.documentation)
         var shown: Set<CommandName> = []
         for line in transcript.lines {
-            let context = MessageContext(isAdmin: line.speaker == "管理员")
+            let context = MessageContext(role: line.speaker == "管理员" ? .admin : .player)
             switch parse(line.text, context) {
             case .command(let command): shown.insert(command.name)
             case .badArgument: #expect(!line.expectedReply.isEmpty)
@@ -88,7 +88,7 @@ import Testing
         for line in try ChatTranscript(markdown: Self.documentation).lines {
             let isAdmin = line.speaker == "管理员"
             let outcome: Outcome
-            switch parse(line.text, MessageContext(isAdmin: isAdmin)) {
+            switch parse(line.text, MessageContext(role: isAdmin ? .admin : .player)) {
             case .badArgument(let name, let fault): outcome = .badArgument(.argument(name, fault))
             case .unknown(let suggestion, _): outcome = .unknownCommand(suggestion: suggestion)
             case .command(.help(let topic?)) where topic.isForAdmins && !isAdmin:
@@ -97,7 +97,7 @@ import Testing
             case .command(let command) where command.name.isForAdmins && !isAdmin: outcome = .notPermitted(command.name)
             default: continue
             }
-            let reply = writer.text(for: Response(outcome), isAdmin: isAdmin)
+            let reply = writer.text(for: Response(outcome), role: isAdmin ? .admin : .player)
             #expect(line.accepts(reply), "line \(line.lineNumber): \(reply)")
         }
     }

@@ -14,7 +14,7 @@ import TrafficGate
     private func reply(
         _ outcome: Outcome, _ language: ReplyLanguage = .simplifiedChinese, position: Int? = nil, isAdmin: Bool = false
     ) -> String {
-        Self.writers[language]?.text(for: Response(outcome, position: position), isAdmin: isAdmin) ?? ""
+        Self.writers[language]?.text(for: Response(outcome, position: position), role: isAdmin ? .admin : .player) ?? ""
     }
 
     @Test(arguments: ReplyLanguage.allCases)
@@ -79,7 +79,7 @@ import TrafficGate
     @Test func timesAreOfTheWritersZone() throws {
         let utc = try ReplyWriter(timeZone: "UTC")
         let response = Response(.ok(.wins([Samples.win])))
-        #expect(utc.text(for: response, isAdmin: false).contains("2027-01-15 08:00"))
+        #expect(utc.text(for: response, role: .player).contains("2027-01-15 08:00"))
         #expect(reply(.ok(.wins([Samples.win]))).contains("2027-01-15 16:00"))
         #expect(throws: ReplyTextError.self) { try ReplyWriter(timeZone: "Nowhere/Land") }
     }
@@ -307,11 +307,11 @@ import TrafficGate
 
     @Test func anOperatorsTextTakesThePlaceOfOne() throws {
         let writer = try ReplyWriter(overriding: "not_bound: 请先绑定！\nwon: '恭喜中奖 {{award}}'\nsummary.draw: 碰碰运气\n")
-        #expect(writer.text(for: Response(.notBound), isAdmin: false) == "请先绑定！")
-        let won = writer.text(for: Response(.won(Samples.attempt(Samples.label, left: 0))), isAdmin: false)
+        #expect(writer.text(for: Response(.notBound), role: .player) == "请先绑定！")
+        let won = writer.text(for: Response(.won(Samples.attempt(Samples.label, left: 0))), role: .player)
         #expect(won == "恭喜中奖 【一等奖】游戏主机")
-        #expect(writer.text(for: Response(.ok(.help(nil))), isAdmin: false).contains("抽奖 — 碰碰运气"))
-        #expect(writer.text(for: Response(.noActivity), isAdmin: false).hasPrefix("现在没有开放的抽奖活动"))
+        #expect(writer.text(for: Response(.ok(.help(nil))), role: .player).contains("抽奖 — 碰碰运气"))
+        #expect(writer.text(for: Response(.noActivity), role: .player).hasPrefix("现在没有开放的抽奖活动"))
     }
 
     @Test(arguments: ["", "# nothing\n", "---\n"])

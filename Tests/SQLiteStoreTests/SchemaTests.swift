@@ -280,3 +280,30 @@ struct SchemaTests {
         try await store.close()
     }
 }
+
+/// The outbox in the file.
+struct OutboxSchemaTests {
+    @Test func theAddressOfAnErasureGoesOnceItsReplyIsOut() async throws {
+        let folder = try TemporaryFolder()
+        let store = try SQLiteStore(path: folder.path())
+        let message = ProcessedMessage(
+            key: .test("m"), user: UserID(""), chat: nil, fingerprint: "erase",
+            answer: StoredAnswer(code: .ok, receipt: nil, parameters: nil), at: Instant(milliseconds: 1),
+            address: "names somebody", delivery: .pending)
+        var changes = Changes()
+        changes.messages = [message]
+        let written = changes
+        try await store.transact(FactQuery()) { _ in (written, ()) }
+        #expect(try await store.pendingReplies(limit: 1).first?.address == "names somebody")
+        var noted = Changes()
+        noted.deliveries = [message.key: .sent]
+        let deliveries = noted
+        try await store.transact(FactQuery()) { _ in (deliveries, ()) }
+        try await store.close()
+        let row = try folder.withDatabase {
+            try Row.fetchOne($0, sql: "SELECT destination, delivery FROM bot_processed_message")
+        }
+        #expect(row?["destination"] == nil as String?)
+        #expect(row?["delivery"] == "sent")
+    }
+}

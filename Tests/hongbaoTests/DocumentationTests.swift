@@ -32,12 +32,12 @@ import Testing
             // When each line is said, then its reply matches.
             for line in transcript.lines {
                 let user = UserID("demo:\(line.speaker)")
-                let context = MessageContext(isAdmin: user == admin, isPrivate: false)
+                let context = MessageContext(role: user == admin ? .admin : .player, isPrivate: false)
                 let response = try await bench.service.submit(
                     Request(
-                        user: user, chat: "demo:1", isAdmin: user == admin,
+                        user: user, chat: "demo:1", role: user == admin ? .admin : .player,
                         content: parser.parse(line.text, context: context)))
-                let reply = words.text(for: response, isAdmin: user == admin)
+                let reply = words.text(for: response, role: user == admin ? .admin : .player)
                 #expect(
                     line.accepts(reply),
                     "commands.md:\(line.lineNumber): \(line.speaker)> \(line.text)\nis answered:\n\(reply)")

@@ -43,15 +43,16 @@ import Testing
                 let message = try ConsoleLine.decode(line.utf8)
                 let isAdmin = message.user == UserID("qq:\(EventTranscript.admin)")
                 let content = parser.parse(
-                    message.text, context: MessageContext(isAdmin: isAdmin, isPrivate: message.chat == nil))
+                    message.text,
+                    context: MessageContext(role: isAdmin ? .admin : .player, isPrivate: message.chat == nil))
                 let response = try await bench.service.submit(
                     Request(
-                        user: message.user, chat: message.chat, isAdmin: isAdmin,
+                        user: message.user, chat: message.chat, role: isAdmin ? .admin : .player,
                         key: message.keyText.flatMap { MessageKey(sentAt: nil, text: $0) }, content: content))
                 answers.append(
                     Answer(
                         user: message.user.text, code: response.outcome.code.rawValue,
-                        reply: words.text(for: response, isAdmin: isAdmin),
+                        reply: words.text(for: response, role: isAdmin ? .admin : .player),
                         receipt: response.outcome.receipt?.description, award: response.outcome.award?.text,
                         position: response.position))
             }

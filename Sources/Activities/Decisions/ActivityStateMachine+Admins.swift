@@ -5,9 +5,9 @@ internal import TrafficGate
 extension ActivityStateMachine {
     /// An admin's command. Each one is audited, what changes something with before and after.
     mutating func decideForAdmin(
-        _ command: Command, _ item: BatchItem, _ batch: inout Batch, _ entropy: inout some RandomNumberGenerator
+        _ command: Command, _ request: Request, _ importing: Result<Activity, ImportRefusal>?, _ batch: inout Batch,
+        _ entropy: inout some RandomNumberGenerator
     ) -> Decision {
-        let request = item.request
         switch command {
         case .activities:
             audit(request, .activities, target: "", result: .ok, &batch)
@@ -23,7 +23,7 @@ extension ActivityStateMachine {
             return .reading(.export(id, name: record.activity.name))
         case .start(let name): return .answered(start(name, request, &batch, &entropy))
         case .stop(let name): return .answered(stop(name, request, &batch))
-        case .importActivity(let file): return .answered(importActivity(item, file: file, &batch))
+        case .importActivity(let file): return .answered(importActivity(request, importing, file: file, &batch))
         case .setNumber(let name, let award, let number):
             return .answered(setNumber(of: award, in: name, to: number, request, &batch, &entropy))
         case .setTraffic(let key, let value): return .answered(setTraffic(key, to: value, request, &batch))
@@ -33,6 +33,22 @@ extension ActivityStateMachine {
             .myData, .eraseMyData:
             preconditionFailure("\(command.name) is not decided here")
         }
+    }
+
+    /// Whether the person may run this command on what it names. What it names wrongly is told by the command itself.
+    func mayRun(_ command: Command, _ request: Request) -> Bool {
+        guard request.role.mayRun(command.name) else { return false }
+        guard request.role == .chatAdmin else { return true }
+        let id: ActivityID? =
+            switch command {
+            case .start(let name): activityID(named: name)
+            case .stop(let name), .setNumber(let name, _, _):
+                name.map { activityID(named: $0) } ?? openActivity(in: request.chat)
+            case .void(let receipt, _): receipt.activity
+            default: nil
+            }
+        guard let chat = request.chat else { return false }
+        return id.flatMap { activities[$0] }.map { $0.activity.scope == .chats([chat]) } ?? true
     }
 
     private func refuse(
@@ -282,12 +298,14 @@ extension ActivityStateMachine {
 
     // MARK: 活动导入
 
-    private mutating func importActivity(_ item: BatchItem, file: String, _ batch: inout Batch) -> Outcome {
+    private mutating func importActivity(
+        _ request: Request, _ importing: Result<Activity, ImportRefusal>?, file: String, _ batch: inout Batch
+    ) -> Outcome {
         func refusing(_ refusal: Refusal, _ batch: inout Batch) -> Outcome {
-            refuse(refusal, .importActivity, target: file, item.request, &batch)
+            refuse(refusal, .importActivity, target: file, request, &batch)
         }
         let activity: Activity
-        switch item.importing {
+        switch importing {
         case .success(let imported)?: activity = imported
         case .failure(let fault)?: return refusing(fault.refusal, &batch)
         case nil: return refusing(.fileUnreadable(file: file), &batch)
@@ -318,7 +336,7 @@ extension ActivityStateMachine {
             batch.changes.activities.append(record)
         }
         audit(
-            item.request, .importActivity, target: activity.id.text, before: old?.activity.name,
+            request, .importActivity, target: activity.id.text, before: old?.activity.name,
             after: "\(effect.rawValue) \(activity.awards.count) awards", result: .ok, &batch)
         return .ok(
             .imported(

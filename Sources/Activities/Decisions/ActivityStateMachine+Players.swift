@@ -7,7 +7,7 @@ extension ActivityStateMachine {
     mutating func decideForPlayer(
         _ command: Command, _ request: Request, _ batch: inout Batch, _ entropy: inout some RandomNumberGenerator
     ) -> Decision {
-        let session = SessionID(request.user.text)
+        let session = request.session
         if let outcome = decideWithoutPlace(command, request, session, now: batch.now) {
             gate.recordRequest(rejected: false)
             return .answered(outcome)
@@ -18,7 +18,7 @@ extension ActivityStateMachine {
         switch command {
         case .draw:
             let outcome = draw(request, &batch, &entropy)
-            releaseAfterDraw(outcome, session, now: batch.now)
+            if request.pageSession == nil { releaseAfterDraw(outcome, session, now: batch.now) }
             return .answered(outcome)
         case .bind(let gameID): return .answered(bind(request.user, to: gameID, &batch))
         case .unbind: return .answered(unbind(request.user, &batch))
@@ -32,7 +32,7 @@ extension ActivityStateMachine {
             guard let record = activities[receipt.activity], record.activity.scope.includes(request.chat) else {
                 return .answered(.badArgument(.unknownReceipt(receipt.description)))
             }
-            return .reading(.verification(receipt, viewer: request.user, isAdmin: request.isAdmin))
+            return .reading(.verification(receipt, viewer: request.user, isAdmin: request.role == .admin))
         case .myData:
             return .reading(.userData(request.user, hasSession: gate.answer(for: session) != nil))
         case .eraseMyData: return .answered(erase(request.user, &batch))
@@ -48,7 +48,7 @@ extension ActivityStateMachine {
     ) -> Outcome? {
         switch command {
         // Whoever may not run it is told the same as about a word that is no command.
-        case .help(let topic?) where topic.isForAdmins && !request.isAdmin:
+        case .help(let topic?) where !request.role.mayRun(topic):
             .badArgument(.argument(.help, .unknownCommand))
         case .help(let topic): .ok(.help(topic))
         case .leave: .ok(.left(hadPlace: gate.leave(session, now: now)))
@@ -57,12 +57,15 @@ extension ActivityStateMachine {
         }
     }
 
-    /// Join and heartbeat.
+    /// Join and heartbeat. A page's session serves the one user who first acted in it.
     ///
     /// - Returns: Why the command must not run; nil when it may.
     private mutating func enterGate(_ request: Request, isDraw: Bool, now: Instant) -> Outcome? {
-        let session = SessionID(request.user.text)
-        switch gate.join(session, user: request.user, ipAddress: nil, now: now) {
+        switch gate.join(request.session, user: request.user, ipAddress: nil, now: now) {
+        case .active where !gate.claim(request.session, for: request.user),
+            .queued where !gate.claim(request.session, for: request.user):
+            // Else one place could be lent to everybody.
+            return .blocked(.noSession)
         case .maintenance: return .maintenance(reason: maintenanceReason)
         case .blocked(let reason): return .blocked(reason)
         case .active: return nil

@@ -1,6 +1,6 @@
 public import Basics
 internal import Crypto
-internal import Lottery
+public import Lottery
 public import TrafficGate
 
 /// Decides batches of requests: facts and requests in, changes and decisions out.
@@ -76,6 +76,11 @@ public struct ActivityStateMachine: Sendable {
         activities[id]?.activity.name
     }
 
+    /// An activity as it stands; nil when there is none of that id.
+    public func activity(_ id: ActivityID) -> Activity? {
+        activities[id]?.activity
+    }
+
     /// What happened since the last call.
     public mutating func takeNotices() -> [Notice] {
         defer { notices = [] }
@@ -103,7 +108,7 @@ public struct ActivityStateMachine: Sendable {
         var bindings: Set<UserID> = []
         var participations: Set<ParticipationKey> = []
         for item in items {
-            let request = item.request
+            guard case .message(let request, let importing) = item else { continue }
             if let key = request.key, messages.insert(key).inserted { query.messages.append(key) }
             guard case .command(let command) = request.content else { continue }
             switch command {
@@ -126,7 +131,7 @@ public struct ActivityStateMachine: Sendable {
                 if bindings.insert(request.user).inserted { query.bindings.append(request.user) }
             case .void(let receipt, _): query.receipt = receipt
             case .importActivity:
-                if case .success(let activity)? = item.importing { query.wonAwardsOf = activity.id }
+                if case .success(let activity)? = importing { query.wonAwardsOf = activity.id }
             case .eraseMyData: query.erasing.append(request.user)
             case .myWins, .winners, .pool, .activity, .queue, .leave, .verify, .help, .myData, .start, .stop,
                 .activities, .setNumber, .traffic, .setTraffic, .maintenance, .export:
@@ -141,10 +146,12 @@ public struct ActivityStateMachine: Sendable {
     /// - Parameters:
     ///   - items: The ones that were prepared. An item that ``BatchItem/isSolitary`` stands alone.
     ///   - facts: The answers to what ``prepare(_:now:entropy:)`` asked.
+    ///   - deliveries: What became of replies since the last batch, to be written along.
     ///   - now: As given to ``prepare(_:now:entropy:)``.
     /// - Returns: What must be made durable before anybody is answered, and a decision for each item, in order.
     public mutating func decide(
-        _ items: [BatchItem], facts: Facts, now: Instant, entropy: inout some RandomNumberGenerator
+        _ items: [BatchItem], facts: Facts, deliveries: [MessageKey: Delivery] = [:], now: Instant,
+        entropy: inout some RandomNumberGenerator
     ) -> (Changes, [DecidedRequest]) {
         precondition(items.count <= 1 || !items.contains { $0.isSolitary }, "a solitary item in a batch with others")
         var batch = Batch(now: now, facts: facts, changes: scheduled)
@@ -152,9 +159,14 @@ public struct ActivityStateMachine: Sendable {
         if let rows = facts.configuration { takeConfiguration(rows, now: now) }
         var decided: [DecidedRequest] = []
         decided.reserveCapacity(items.count)
+        batch.changes.deliveries = deliveries
         for item in items {
-            let decision = decide(item, &batch, &entropy)
-            decided.append(DecidedRequest(decision, position: position(of: item.request)))
+            switch item {
+            case .message(let request, let importing):
+                decided.append(decide(request, importing, &batch, &entropy))
+            case .session(let request):
+                decided.append(DecidedRequest(.session(decide(request, now: now))))
+            }
         }
         let hasTicked = tickIfDue(&batch)
         // The journal first: the table must never know of a change that a kill would take out of the journal.
@@ -205,30 +217,55 @@ public struct ActivityStateMachine: Sendable {
     }
 
     private func position(of request: Request) -> Int? {
-        guard gate.queuedCount > 0, case .queued(let place)? = gate.answer(for: SessionID(request.user.text)) else {
-            return nil
-        }
+        guard gate.queuedCount > 0, case .queued(let place)? = gate.answer(for: request.session) else { return nil }
         return place.position
+    }
+
+    // MARK: One session
+
+    /// What a web page asks counts as a request, whatever comes of it.
+    private mutating func decide(_ request: SessionRequest, now: Instant) -> SessionAnswer {
+        var answer: GateAnswer?
+        switch request.action {
+        case .join(let user, let ipAddress):
+            answer = gate.join(request.session, user: user, ipAddress: ipAddress, now: now)
+        case .heartbeat: answer = gate.heartbeat(request.session, now: now)
+        case .leave: _ = gate.leave(request.session, now: now)
+        }
+        switch answer {
+        case .blocked, .maintenance: gate.recordRequest(rejected: true)
+        case .active, .queued, nil: gate.recordRequest(rejected: false)
+        }
+        return SessionAnswer(gate: answer, currentUsers: gate.activeCount)
     }
 
     // MARK: One request
 
     /// The order of spec.md section 4: already processed, rate limit, maintenance, gate, and then the command's own.
     private mutating func decide(
-        _ item: BatchItem, _ batch: inout Batch, _ entropy: inout some RandomNumberGenerator
-    ) -> Decision {
-        let request = item.request
-        if case .ignored = request.content { return .answered(.ignored) }
-        if let sentAt = request.key?.sentAt,
-            batch.now.milliseconds(since: sentAt) > Self.maximumMessageAgeSeconds * 1000
-        {
-            return .answered(.ignored)
-        }
+        _ request: Request, _ importing: Result<Activity, ImportRefusal>?, _ batch: inout Batch,
+        _ entropy: inout some RandomNumberGenerator
+    ) -> DecidedRequest {
+        if isTooOld(request, batch.now) { return DecidedRequest(.answered(.ignored)) }
         if let key = request.key, let processed = batch.facts.messages[key] {
-            return answerAgain(processed, to: request, &batch)
+            let decision = answerAgain(processed, to: request, &batch)
+            return DecidedRequest(decision, position: position(of: request), isRepeated: true)
         }
+        let decision = decideFirst(request, importing, &batch, &entropy)
+        return DecidedRequest(decision, position: position(of: request))
+    }
+
+    private func isTooOld(_ request: Request, _ now: Instant) -> Bool {
+        guard let sentAt = request.key?.sentAt else { return false }
+        return now.milliseconds(since: sentAt) > Self.maximumMessageAgeSeconds * 1000
+    }
+
+    private mutating func decideFirst(
+        _ request: Request, _ importing: Result<Activity, ImportRefusal>?, _ batch: inout Batch,
+        _ entropy: inout some RandomNumberGenerator
+    ) -> Decision {
         let perMinute = gate.configuration.userMessagesPerMinute
-        if !request.isAdmin, !limiter.admit(request.user, perMinute: perMinute, now: batch.now) {
+        if request.role != .admin, !limiter.admit(request.user, perMinute: perMinute, now: batch.now) {
             gate.recordRequest(rejected: true)
             return .answered(.rateLimited(perMinute: perMinute))
         }
@@ -239,8 +276,8 @@ public struct ActivityStateMachine: Sendable {
             decision = .answered(answerUnknown(suggestion, isAddressed: isAddressed, request, batch.now))
         case .badArgument(let name, let fault): decision = .answered(answerBadArgument(name, fault, request, &batch))
         case .command(let command) where command.name.isForAdmins:
-            if request.isAdmin {
-                decision = decideForAdmin(command, item, &batch, &entropy)
+            if mayRun(command, request) {
+                decision = decideForAdmin(command, request, importing, &batch, &entropy)
             } else {
                 audit(request, command.name, target: "", result: .notPermitted, &batch)
                 decision = .answered(.notPermitted(command.name))
@@ -268,7 +305,7 @@ public struct ActivityStateMachine: Sendable {
     private mutating func answerBadArgument(
         _ name: CommandName, _ fault: ArgumentFault, _ request: Request, _ batch: inout Batch
     ) -> Outcome {
-        if name.isForAdmins, !request.isAdmin {
+        guard request.role.mayRun(name) else {
             audit(request, name, target: "", result: .notPermitted, &batch)
             return .notPermitted(name)
         }
@@ -300,12 +337,13 @@ public struct ActivityStateMachine: Sendable {
         guard let key = request.key else { return }
         switch decision {
         case .answered(.ignored), .answered(.busy), .answered(.rateLimited): return
-        case .answered, .reading: break
+        case .answered, .reading, .session: break
         }
         let isErasure = decision == .answered(.ok(.erased))
         let message = ProcessedMessage(
             key: key, user: isErasure ? UserID("") : request.user, chat: request.chat,
-            fingerprint: request.fingerprint, answer: StoredAnswer(decision), at: batch.now)
+            fingerprint: request.fingerprint, answer: StoredAnswer(decision), at: batch.now,
+            address: request.route.address, delivery: request.route.isCall ? .pending : nil)
         batch.facts.messages[key] = message
         batch.changes.messages.append(message)
     }

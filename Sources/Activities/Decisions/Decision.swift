@@ -7,6 +7,8 @@ public enum Decision: Hashable, Sendable {
     case answered(Outcome)
     /// The answer is read from the store once the batch is durable, away from the writer.
     case reading(Reading)
+    /// What the gate says to a web page's session.
+    case session(SessionAnswer)
 }
 
 /// Something to be read for an answer. Reading it again later is safe and gives the same kind of answer.
@@ -28,29 +30,31 @@ public struct DecidedRequest: Hashable, Sendable {
     public let decision: Decision
     /// From 1, whenever the sender is waiting.
     public let position: Int?
+    /// Whether this is the stored answer to a message that came before.
+    public let isRepeated: Bool
 
-    public init(_ decision: Decision, position: Int? = nil) {
+    public init(_ decision: Decision, position: Int? = nil, isRepeated: Bool = false) {
         self.decision = decision
         self.position = position
+        self.isRepeated = isRepeated
     }
 }
 
 /// A request with what was fetched for it beforehand.
-public struct BatchItem: Sendable {
-    public let request: Request
-    /// For 活动导入: the file's activity, or why there is none. Nil for any other command.
-    public let importing: Result<Activity, ImportRefusal>?
+public enum BatchItem: Sendable {
+    /// - importing: For 活动导入: the file's activity, or why there is none. Nil for any other command.
+    case message(Request, importing: Result<Activity, ImportRefusal>?)
+    case session(SessionRequest)
 
     public init(_ request: Request, importing: Result<Activity, ImportRefusal>? = nil) {
-        self.request = request
-        self.importing = importing
+        self = .message(request, importing: importing)
     }
 
     /// Whether this must be decided in a batch of its own, because what others need to know depends on it.
     public var isSolitary: Bool {
-        guard case .command(let command) = request.content else { return false }
+        guard case .message(let request, _) = self, case .command(let command) = request.content else { return false }
         // Refused without a look at anything: players must not be able to break up the batches.
-        if command.name.isForAdmins, !request.isAdmin { return false }
+        guard request.role.mayRun(command.name) else { return false }
         switch command {
         case .start, .stop, .importActivity, .setNumber, .void, .setTraffic, .maintenance, .eraseMyData: return true
         case .bind, .unbind, .myBinding, .draw, .myWins, .winners, .pool, .activity, .queue, .leave, .verify, .help,

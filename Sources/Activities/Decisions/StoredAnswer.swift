@@ -34,6 +34,7 @@ public struct StoredAnswer: Hashable, Sendable {
             self.init(code: outcome.code, receipt: outcome.receipt, parameters: Self.parameters(of: outcome))
         case .reading(let reading):
             self.init(code: .ok, receipt: nil, parameters: Self.json(Parameters(reading: reading)))
+        case .session: preconditionFailure("what a page's session asks is not kept")
         }
     }
 

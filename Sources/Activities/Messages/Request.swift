@@ -65,17 +65,48 @@ public struct Request: Sendable {
     public var user: UserID
     /// Nil for a private talk.
     public var chat: ChatID?
-    /// Whether the person is a configured admin.
-    public var isAdmin: Bool
+    public var role: Role
     /// Nil: a message without an identity is always new.
     public var key: MessageKey?
     public var content: MessageContent
+    /// The web page's session that the user acts in; nil: the user's own, as in chat.
+    public var pageSession: SessionID?
+    public var route: ReplyRoute
 
-    public init(user: UserID, chat: ChatID?, isAdmin: Bool, key: MessageKey? = nil, content: MessageContent) {
+    public init(
+        user: UserID, chat: ChatID?, role: Role, key: MessageKey? = nil, content: MessageContent,
+        pageSession: SessionID? = nil, route: ReplyRoute = .response(address: nil)
+    ) {
         self.user = user
         self.chat = chat
-        self.isAdmin = isAdmin
+        self.role = role
         self.key = key
         self.content = content
+        self.pageSession = pageSession
+        self.route = route
+    }
+
+    /// The session that the gate knows the request by.
+    var session: SessionID { pageSession ?? SessionID(user.text) }
+}
+
+/// How the answer to a message reaches its sender.
+///
+/// An address is for whoever sends to read; here it is only kept, with the message.
+public enum ReplyRoute: Hashable, Sendable {
+    /// In the response to the message itself. Something that is said later, unasked, may go to the address.
+    case response(address: String?)
+    /// By a call to the address, once the batch is durable. Until it has gone out it is pending, also over a restart.
+    case call(address: String)
+
+    public var address: String? {
+        switch self {
+        case .response(let address): address
+        case .call(let address): address
+        }
+    }
+
+    var isCall: Bool {
+        if case .call = self { true } else { false }
     }
 }

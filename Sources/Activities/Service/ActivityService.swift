@@ -3,6 +3,7 @@ public import Logging
 internal import Lottery
 internal import NIOConcurrencyHelpers
 public import ServiceLifecycle
+public import TrafficGate
 
 /// Takes requests, decides them in batches, and answers each once its batch is durable.
 ///
@@ -33,7 +34,12 @@ public final class ActivityService: Service {
     private let limits: Limits
     private let logger: Logger
     private let onNotice: (@Sendable (ActivityStateMachine.Notice) -> Void)?
+    private let onBatch: (@Sendable (BatchReport) -> Void)?
     private let queue: RequestQueue
+    /// What became of replies since the last batch.
+    private let deliveries = NIOLockedValueBox<[MessageKey: Delivery]>([:])
+    /// As of the last batch, so that looking at the gate waits for nobody.
+    private let lastCheck: NIOLockedValueBox<GateCheck>
     /// Touched by the batch that is being decided and, for a moment, by what reads a name.
     private let core: NIOLockedValueBox<Core>
 
@@ -42,10 +48,12 @@ public final class ActivityService: Service {
     ///   - clock: Asked once per batch.
     ///   - entropy: Cryptographic outside tests.
     ///   - onNotice: Called for what happened without anybody asking, once it is durable. Must not block.
+    ///   - onBatch: Called after each batch that decided something, for metrics. Must not block.
     public init(
         store: any Store, stored: StoredState, library: any ActivityLibrary, limits: Limits = Limits(),
         clock: @escaping WallClock, entropy: any RandomNumberGenerator & Sendable = SystemEntropy(),
-        logger: Logger, onNotice: (@Sendable (ActivityStateMachine.Notice) -> Void)? = nil
+        logger: Logger, onNotice: (@Sendable (ActivityStateMachine.Notice) -> Void)? = nil,
+        onBatch: (@Sendable (BatchReport) -> Void)? = nil
     ) {
         self.store = store
         self.library = library
@@ -53,8 +61,11 @@ public final class ActivityService: Service {
         self.limits = limits
         self.logger = logger
         self.onNotice = onNotice
+        self.onBatch = onBatch
         queue = RequestQueue(capacity: limits.queueCapacity, maximumBatchCount: limits.maximumBatchCount)
-        core = NIOLockedValueBox(Core(machine: ActivityStateMachine(stored, now: clock()), entropy: entropy))
+        let machine = ActivityStateMachine(stored, now: clock())
+        lastCheck = NIOLockedValueBox(machine.gate.check(now: clock()))
+        core = NIOLockedValueBox(Core(machine: machine, entropy: entropy))
     }
 
     // MARK: Asking
@@ -65,12 +76,16 @@ public final class ActivityService: Service {
     public func enqueue(_ request: Request) -> PendingResponse {
         if case .ignored = request.content { return PendingResponse(DecidedRequest(.answered(.ignored))) }
         var importing: Result<Activity, ImportRefusal>?
-        if request.isAdmin, case .command(.importActivity(let file)) = request.content {
+        if request.role == .admin, case .command(.importActivity(let file)) = request.content {
             importing = library.activity(inFile: file)
         }
+        return append(.message(request, importing: importing))
+    }
+
+    private func append(_ item: BatchItem) -> PendingResponse {
         let response = PendingResponse()
-        let entry = RequestQueue.Entry(item: BatchItem(request, importing: importing), response: response)
-        return queue.append(entry) ? response : PendingResponse(DecidedRequest(.answered(.busy)))
+        let isTaken = queue.append(RequestQueue.Entry(item: item, response: response))
+        return isTaken ? response : PendingResponse(DecidedRequest(.answered(.busy)))
     }
 
     /// Puts a request in line and waits for its answer.
@@ -87,8 +102,63 @@ public final class ActivityService: Service {
     public func response(to pending: PendingResponse) async throws -> Response {
         let decided = try await pending.decided()
         switch decided.decision {
-        case .answered(let outcome): return Response(outcome, position: decided.position)
-        case .reading(let reading): return Response(try await read(reading), position: decided.position)
+        case .answered(let outcome):
+            return Response(outcome, position: decided.position, isRepeated: decided.isRepeated)
+        case .reading(let reading):
+            return Response(try await read(reading), position: decided.position, isRepeated: decided.isRepeated)
+        case .session: preconditionFailure("what a page's session asks is answered by submit(_:)")
+        }
+    }
+
+    /// Asks the gate for a web page's session, in line with everything else.
+    ///
+    /// - Returns: Nil when too much is waiting; nothing was done.
+    /// - Throws: As ``submit(_:)-(Request)``.
+    public func submit(_ request: SessionRequest) async throws -> SessionAnswer? {
+        guard case .session(let answer) = try await append(.session(request)).decided().decision else { return nil }
+        return answer
+    }
+
+    /// What a newcomer would meet, as of the last batch: at most a second ago while the service runs.
+    public var gateCheck: GateCheck { lastCheck.withLockedValue { $0 } }
+
+    /// Requests that wait in front of the writer.
+    public var waitingCount: Int { queue.count }
+
+    // MARK: The outbox
+
+    /// Keeps what became of a pending reply: with the next batch, which follows at once.
+    public func note(_ delivery: Delivery, of key: MessageKey) {
+        deliveries.withLockedValue { $0[key] = delivery }
+        queue.wake()
+    }
+
+    /// Replies that were decided but have not gone out, as a restart finds them, in the order of their decision.
+    ///
+    /// - Parameter limit: At most so many; the rest comes once these have been noted.
+    public func pendingReplies(limit: Int) async throws -> [PendingReply] {
+        var replies: [PendingReply] = []
+        for message in try await store.pendingReplies(limit: limit) {
+            guard let address = message.address else { continue }
+            let decision = core.withLockedValue { core in
+                message.answer.decision { core.machine.activity($0) }
+            }
+            let outcome: Outcome?
+            switch decision {
+            case .answered(let answered): outcome = answered
+            case .reading(let reading): outcome = try await read(reading)
+            case .session, nil: outcome = nil
+            }
+            replies.append(
+                PendingReply(key: message.key, address: address, outcome: outcome, decidedAt: message.at))
+        }
+        return replies
+    }
+
+    /// Where those can be told who are waiting, as far as they wrote since `moment`.
+    public func addressesOfQueuedUsers(since moment: Instant) async throws -> [(user: UserID, address: String)] {
+        try await store.queuedMessages(since: moment).compactMap { message in
+            message.address.map { (message.user, $0) }
         }
     }
 
@@ -118,8 +188,11 @@ public final class ActivityService: Service {
                 queue.close()
             }
             let core = core
+            let deliveries = deliveries
             try await store.transact(FactQuery()) { _ in
-                (core.withLockedValue { $0.machine.flush() }, ())
+                var changes = core.withLockedValue { $0.machine.flush() }
+                changes.deliveries = deliveries.withLockedValue { $0 }
+                return (changes, ())
             }
         } catch {
             if !Task.isCancelled {
@@ -139,20 +212,36 @@ public final class ActivityService: Service {
         let items = entries.map(\.item)
         let now = clock()
         let core = core
+        let start = ContinuousClock.now
+        let deliveries = deliveries.withLockedValue { noted in
+            defer { noted = [:] }
+            return noted
+        }
         let query = core.withLockedValue { $0.machine.prepare(items, now: now, entropy: &$0.entropy) }
         let decided: [DecidedRequest]
         do {
             decided = try await store.transact(query) { facts in
-                core.withLockedValue { $0.machine.decide(items, facts: facts, now: now, entropy: &$0.entropy) }
+                core.withLockedValue {
+                    $0.machine.decide(
+                        items, facts: facts, deliveries: deliveries, now: now, entropy: &$0.entropy)
+                }
             }
         } catch {
             for entry in entries { entry.response.resolve(.failure(error)) }
             throw error
         }
-        for (entry, decision) in zip(entries, decided) { entry.response.resolve(.success(decision)) }
-        let (notices, isBehind) = core.withLockedValue {
-            ($0.machine.takeNotices(), $0.machine.hasUnsavedSessions)
+        let (notices, isBehind, check, queuedCount) = core.withLockedValue {
+            (
+                $0.machine.takeNotices(), $0.machine.hasUnsavedSessions, $0.machine.gate.check(now: now),
+                $0.machine.gate.queuedCount
+            )
         }
+        lastCheck.withLockedValue { $0 = check }
+        for (entry, decision) in zip(entries, decided) { entry.response.resolve(.success(decision)) }
+        onBatch?(
+            BatchReport(
+                requestCount: entries.count, duration: start.duration(to: .now), waitingCount: queue.count,
+                activeUsers: check.currentUsers, queuedUsers: queuedCount))
         if isBehind { queue.wake() }
         for notice in notices {
             log(notice)
@@ -213,4 +302,24 @@ public final class ActivityService: Service {
             }
         }
     }
+}
+
+/// A reply that was decided and has not gone out.
+public struct PendingReply: Sendable {
+    public var key: MessageKey
+    public var address: String
+    /// Nil when what was kept cannot be read any more.
+    public var outcome: Outcome?
+    public var decidedAt: Instant
+}
+
+/// What one batch was like.
+public struct BatchReport: Sendable {
+    public var requestCount: Int
+    /// From taking the requests to the commit.
+    public var duration: Duration
+    /// Requests that wait for the next batch.
+    public var waitingCount: Int
+    public var activeUsers: Int
+    public var queuedUsers: Int
 }

@@ -40,6 +40,9 @@ final class RequestQueue: Sendable {
         return isTaken
     }
 
+    /// Requests that wait.
+    var count: Int { state.withLockedValue { $0.entries.count } }
+
     /// Lets a waiting consumer go on with an empty batch.
     func wake() {
         let consumer = state.withLockedValue { state in

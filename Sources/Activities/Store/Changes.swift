@@ -156,6 +156,8 @@ public struct Changes: Sendable {
     /// Nil removes the binding.
     public var bindings: [UserID: GameID?] = [:]
     public var messages: [ProcessedMessage] = []
+    /// What became of replies to messages of earlier batches. Never ``Delivery/pending``.
+    public var deliveries: [MessageKey: Delivery] = [:]
     /// Done after everything else in the batch.
     public var erasures: [Erasure] = []
     public var configuration: [(key: String, value: String)] = []
@@ -179,7 +181,7 @@ public struct Changes: Sendable {
     public var isEmpty: Bool {
         activities.isEmpty && newRounds.isEmpty && closedRounds.isEmpty && ledger.isEmpty && wins.isEmpty
             && voidedWins.isEmpty && progress.isEmpty && participations.isEmpty && bindings.isEmpty
-            && messages.isEmpty && erasures.isEmpty && configuration.isEmpty && journal.isEmpty
+            && messages.isEmpty && deliveries.isEmpty && erasures.isEmpty && configuration.isEmpty && journal.isEmpty
             && participants.isEmpty && savedJournalNumber == nil && statistics.isEmpty && audit.isEmpty
             && forgetMessagesBefore == nil
     }

@@ -107,9 +107,14 @@ public struct ProcessedMessage: Hashable, Sendable {
     public var answer: StoredAnswer
     /// When it was answered.
     public var at: Instant
+    /// Where a reply, or something said unasked later, can be sent; see ``ReplyRoute``.
+    public var address: String?
+    /// Nil: the reply is said in the response.
+    public var delivery: Delivery?
 
     public init(
-        key: MessageKey, user: UserID, chat: ChatID?, fingerprint: String, answer: StoredAnswer, at: Instant
+        key: MessageKey, user: UserID, chat: ChatID?, fingerprint: String, answer: StoredAnswer, at: Instant,
+        address: String? = nil, delivery: Delivery? = nil
     ) {
         self.key = key
         self.user = user
@@ -117,7 +122,18 @@ public struct ProcessedMessage: Hashable, Sendable {
         self.fingerprint = fingerprint
         self.answer = answer
         self.at = at
+        self.address = address
+        self.delivery = delivery
     }
+}
+
+/// What became of a reply that goes out by a call.
+public enum Delivery: String, Hashable, Sendable, CaseIterable {
+    /// To be sent.
+    case pending
+    case sent
+    /// Given up: the platform takes it no more, or never did.
+    case dropped
 }
 
 /// A win as 作废 needs it.

@@ -46,6 +46,12 @@ public protocol Store: Sendable {
     /// nil when erased.
     func winners(of activity: ActivityID, after seq: Int64, limit: Int) async throws -> [StoredWin]
 
+    /// Messages whose replies are ``Delivery/pending``, first answered first, at most `limit`.
+    func pendingReplies(limit: Int) async throws -> [ProcessedMessage]
+
+    /// The latest message with an address of each user who was told to wait since `moment`.
+    func queuedMessages(since moment: Instant) async throws -> [ProcessedMessage]
+
     /// Finishes what was begun and closes. The store is not usable afterwards.
     func close() async throws
 }

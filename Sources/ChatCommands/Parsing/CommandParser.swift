@@ -19,15 +19,15 @@ public struct ParserConfiguration: Hashable, Sendable {
 
 /// Who wrote a message, and where.
 public struct MessageContext: Hashable, Sendable {
-    /// Whether the person is a configured admin. Decides what is suggested, never what is a command.
-    public var isAdmin: Bool
+    /// Decides what is suggested, never what is a command.
+    public var role: Role
     /// A talk with the bot alone.
     public var isPrivate: Bool
     /// The message mentioned the bot, and the mention is not part of the text any more.
     public var isMentioned: Bool
 
-    public init(isAdmin: Bool = false, isPrivate: Bool = false, isMentioned: Bool = false) {
-        self.isAdmin = isAdmin
+    public init(role: Role = .player, isPrivate: Bool = false, isMentioned: Bool = false) {
+        self.role = role
         self.isPrivate = isPrivate
         self.isMentioned = isMentioned
     }
@@ -313,7 +313,7 @@ extension CommandParser {
             guard scalar != FoldingReader.invalid, scalars.count < NearMisses.longestText else { return nil }
             scalars.append(scalar)
         }
-        return nearMisses.suggestion(for: scalars, isOpen: isAddressed, isAdmin: context.isAdmin)?.name
+        return nearMisses.suggestion(for: scalars, isOpen: isAddressed, role: context.role)?.name
     }
 }
 
@@ -338,7 +338,7 @@ extension CommandParser {
         }
         if isGlued {
             guard let first = rest.unicodeScalars.first, !isCombiningMark(first.value), !Self.isParticles(rest),
-                isAddressed || Self.isTaken(rest, gluedTo: declaration.name, isAdmin: context.isAdmin)
+                isAddressed || Self.isTaken(rest, gluedTo: declaration.name, role: context.role)
             else { return nil }
         }
         switch arguments(of: declaration.name, rest) {
@@ -358,13 +358,13 @@ extension CommandParser {
     /// Whether something glued to a command word is read as its argument although nothing addresses the bot.
     ///
     /// - Source: docs/decisions/0008-glued-arguments.md
-    private static func isTaken(_ rest: String, gluedTo name: CommandName, isAdmin: Bool) -> Bool {
+    private static func isTaken(_ rest: String, gluedTo name: CommandName, role: Role) -> Bool {
         switch name {
         // Anything can be a game id: only what does not look like the next word of a sentence.
         case .bind: rest.unicodeScalars.first.map(isLetterOrDigit) ?? false
         // A page, a receipt or a command: what is none is talk.
         case .winners, .verify, .help: true
-        case .maintenance, .void: isAdmin
+        case .maintenance, .void: role.mayRun(name)
         // Their arguments are names, which any talk could be.
         case .start, .stop, .importActivity, .setNumber, .setTraffic, .export: false
         case .unbind, .myBinding, .draw, .myWins, .pool, .activity, .queue, .leave, .myData, .eraseMyData,

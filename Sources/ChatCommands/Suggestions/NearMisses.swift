@@ -1,3 +1,5 @@
+internal import Activities
+
 /// Finds the command that somebody probably meant.
 ///
 /// - Source: spec.md section 4.
@@ -67,11 +69,11 @@ struct NearMisses: Sendable {
     /// - Parameters:
     ///   - text: Folded, without white space; at most ``longestText`` scalars.
     ///   - isOpen: Behind a prefix or mention or in private, where one wrong character is enough in short words too.
-    ///   - isAdmin: Only commands that this person may run are suggested.
+    ///   - role: Only commands that this person may run are suggested.
     /// - Complexity: O(words · length); no allocation for most texts.
-    func suggestion(for text: [UInt32], isOpen: Bool, isAdmin: Bool) -> CommandDeclaration? {
+    func suggestion(for text: [UInt32], isOpen: Bool, role: Role) -> CommandDeclaration? {
         guard let first = text.first else { return nil }
-        func allowed(_ index: Int) -> Bool { isAdmin || !declarations[index].isForAdmins }
+        func allowed(_ index: Int) -> Bool { role.mayRun(declarations[index].name) }
 
         if first < 0x80 {
             // An apostrophe parts syllables: chou'jiang.

@@ -34,9 +34,9 @@ public struct ReplyWriter: Sendable {
 
     /// The reply to one request; empty when there is nothing to say.
     ///
-    /// - Parameter isAdmin: Whether the asker is an admin: 帮助 shows only what they may run.
-    public func text(for response: Response, isAdmin: Bool) -> String {
-        let reply = text(response.outcome, isAdmin: isAdmin)
+    /// - Parameter role: The asker's: 帮助 shows only what they may run.
+    public func text(for response: Response, role: Role) -> String {
+        let reply = text(response.outcome, role: role)
         guard let position = response.position, !reply.isEmpty else { return reply }
         if case .queued = response.outcome { return reply }
         return reply + "\n" + fill(.queueStillWaiting, ["position": .number(position)])
@@ -79,7 +79,7 @@ public struct ReplyWriter: Sendable {
         texts[key].render(fields)
     }
 
-    private func text(_ outcome: Outcome, isAdmin: Bool) -> String {
+    private func text(_ outcome: Outcome, role: Role) -> String {
         switch outcome {
         case .won(let attempt):
             return fill(.won, fields(attempt))
@@ -129,12 +129,12 @@ public struct ReplyWriter: Sendable {
         case .notPermitted(let command):
             return fill(.notPermitted, ["command": word(command)])
         case .unknownCommand(let suggestion):
-            guard let suggestion, isAdmin || !suggestion.isForAdmins else { return fill(.unknownCommand) }
+            guard let suggestion, role.mayRun(suggestion) else { return fill(.unknownCommand) }
             return fill(.unknownCommandSuggestion, ["command": word(suggestion)])
         case .badArgument(let refusal):
             return text(refusal)
         case .ok(let answer):
-            return text(answer, isAdmin: isAdmin)
+            return text(answer, role: role)
         case .ignored:
             return ""
         }
@@ -149,7 +149,7 @@ extension TimeZone {
 // MARK: - Answers
 
 extension ReplyWriter {
-    private func text(_ answer: Answer, isAdmin: Bool) -> String {
+    private func text(_ answer: Answer, role: Role) -> String {
         switch answer {
         case .bound(let gameID, let previous):
             guard let previous, previous != gameID else { return fill(.bound, ["game_id": .echoed(gameID)]) }
@@ -181,7 +181,7 @@ extension ReplyWriter {
         case .verification(let view):
             return text(view)
         case .help(let topic):
-            return help(topic, isAdmin: isAdmin)
+            return help(topic, role: role)
         case .myData(let data):
             return fill(
                 .myData,
@@ -332,21 +332,21 @@ extension ReplyWriter {
     }
 
     /// 帮助: the list, or one command. What this person may not run looks as if it did not exist.
-    private func help(_ topic: CommandName?, isAdmin: Bool) -> String {
+    private func help(_ topic: CommandName?, role: Role) -> String {
         guard let topic else {
             func lines(_ isForAdmins: Bool) -> [ReplyFields] {
-                CommandCatalogue.declarations.filter { $0.isForAdmins == isForAdmins }.map {
+                CommandCatalogue.declarations.filter { $0.isForAdmins == isForAdmins && role.mayRun($0.name) }.map {
                     ["usage": .text($0.usage(in: language)), "summary": .text(texts.summary(of: $0.name))]
                 }
             }
             return fill(
                 .help,
                 [
-                    "commands": .list(lines(false)), "is_admin": .flag(isAdmin),
-                    "admin_commands": .list(isAdmin ? lines(true) : []),
+                    "commands": .list(lines(false)), "is_admin": .flag(role != .player),
+                    "admin_commands": .list(lines(true)),
                 ])
         }
-        guard isAdmin || !topic.isForAdmins else { return fill(.helpUnknown) }
+        guard role.mayRun(topic) else { return fill(.helpUnknown) }
         let declaration = CommandCatalogue.declaration(of: topic)
         let others = declaration.otherWords(in: language)
         return fill(

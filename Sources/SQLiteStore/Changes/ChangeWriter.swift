@@ -17,6 +17,7 @@ final class ChangeWriter {
     private let bind: RawStatement
     private let unbind: RawStatement
     private let message: RawStatement
+    private let delivery: RawStatement
     private let journal: RawStatement
     private let participant: RawStatement
 
@@ -51,8 +52,14 @@ final class ChangeWriter {
         message = try RawStatement(
             """
             INSERT INTO bot_processed_message (sent_at_ms, message_key, user_id, chat_id, command, code, receipt,
-                parameters, processed_at_ms)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                parameters, processed_at_ms, destination, delivery)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+            """, on: db)
+        // Of an erasure nothing may stay that names the user, and its address does.
+        delivery = try RawStatement(
+            """
+            UPDATE bot_processed_message SET delivery = ?3, destination = iif(user_id = '', NULL, destination)
+            WHERE sent_at_ms = ?1 AND message_key = ?2
             """, on: db)
         journal = try RawStatement(
             """
@@ -91,6 +98,12 @@ final class ChangeWriter {
         }
         try writeBindings(changes.bindings, db)
         for processed in changes.messages { try write(processed) }
+        for (key, result) in changes.deliveries {
+            delivery.bind(1, key.sentAt?.milliseconds ?? 0)
+            delivery.bind(2, key.text)
+            delivery.bind(3, result.rawValue)
+            try delivery.run()
+        }
         for (key, value) in changes.configuration {
             try db.execute(
                 sql: """
@@ -295,6 +308,8 @@ final class ChangeWriter {
         message.bind(7, processed.answer.receipt?.description)
         message.bind(8, processed.answer.parameters)
         message.bind(9, processed.at.milliseconds)
+        message.bind(10, processed.address)
+        message.bind(11, processed.delivery?.rawValue)
         try message.run()
     }
 

@@ -6,7 +6,7 @@ public import Lottery
 
 extension SQLiteStore {
     /// Runs `body` on a reading connection.
-    private func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         do {
             return try await requireReader().read(body)
         } catch {

@@ -228,7 +228,8 @@ enum Schema {
 
     private static let serviceTables = """
         CREATE TABLE bot_processed_message (
-            -- What was answered: a message that is delivered again gets the same answer. Kept for 30 days.
+            -- What was answered: a message that is delivered again gets the same answer. Kept for 30 days. It is the
+            -- outbox too: pending replies are sent, in order, as soon as their platform takes them.
             sent_at_ms INTEGER NOT NULL,  -- the message's own time; 0 where it has none
             message_key TEXT NOT NULL CHECK (length(message_key) BETWEEN 1 AND 256),
             user_id TEXT NOT NULL,        -- empty for an erasure
@@ -238,8 +239,14 @@ enum Schema {
             receipt TEXT,
             parameters TEXT,              -- JSON
             processed_at_ms INTEGER NOT NULL,
+            destination TEXT,             -- JSON: where a reply can be sent
+            delivery TEXT CHECK (delivery = 'pending' OR delivery = 'sent' OR delivery = 'dropped'),
+                                          -- NULL: the reply was said in the response
             PRIMARY KEY (sent_at_ms, message_key)
         ) STRICT, WITHOUT ROWID;
+        CREATE INDEX idx_message_pending ON bot_processed_message (processed_at_ms) WHERE delivery = 'pending';
+        CREATE INDEX idx_message_queued ON bot_processed_message (processed_at_ms)
+            WHERE code = 'queued' AND destination IS NOT NULL;
 
         CREATE TABLE bot_audit_log (
             -- What admins did and tried, and what the schedule did.

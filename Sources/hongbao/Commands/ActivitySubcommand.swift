@@ -53,7 +53,7 @@ struct ActivitySubcommand: AsyncParsableCommand {
             let items = state.activities.map { ActivityListItem($0) }
             print(
                 try configuration.replyWriter().text(
-                    for: Response(.ok(.activities(items, hasOthers: false))), isAdmin: true))
+                    for: Response(.ok(.activities(items, hasOthers: false))), role: .admin))
         }
     }
 

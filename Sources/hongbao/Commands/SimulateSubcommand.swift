@@ -35,7 +35,7 @@ struct SimulateSubcommand: AsyncParsableCommand {
         case .success(let parsed): activity = parsed
         case .failure(let fault):
             let words = try await HongbaoConfiguration().replyWriter()
-            throw RefusedCommand(text: words.text(for: .init(.badArgument(fault.refusal)), isAdmin: true))
+            throw RefusedCommand(text: words.text(for: .init(.badArgument(fault.refusal)), role: .admin))
         }
         if Terminal.hasErrorReader { FileHandle.standardError.write(Data("正在模拟… simulating…\r".utf8)) }
         var randomness = SeededGenerator(seed: seed ?? .random(in: .min ... .max))

@@ -144,10 +144,10 @@ struct ConsoleService: Service {
     }
 
     private func enqueue(_ user: UserID, _ chat: ChatID?, _ key: MessageKey?, _ text: [UInt8]) -> PendingResponse {
-        let isAdmin = admins.contains(user)
-        let content = parser.parse(bytes: text, context: MessageContext(isAdmin: isAdmin, isPrivate: chat == nil))
+        let role: Role = admins.contains(user) ? .admin : .player
+        let content = parser.parse(bytes: text, context: MessageContext(role: role, isPrivate: chat == nil))
         return runtime.service.enqueue(
-            Request(user: user, chat: chat, isAdmin: isAdmin, key: key, content: content))
+            Request(user: user, chat: chat, role: role, key: key, content: content))
     }
 
     // MARK: Out
@@ -197,7 +197,7 @@ struct ConsoleService: Service {
         case .pending(let pending): response = try await runtime.service.response(to: pending)
         }
         let user = line.user ?? UserID("")
-        let text = runtime.words.text(for: response, isAdmin: admins.contains(user))
+        let text = runtime.words.text(for: response, role: admins.contains(user) ? .admin : .player)
         switch form {
         case .json:
             ConsoleReply(

@@ -13,8 +13,8 @@ extension Runtime {
     @discardableResult
     func command(_ command: Command) async throws -> String {
         let response = try await service.submit(
-            Request(user: Self.operatorUser, chat: nil, isAdmin: true, content: .command(command)))
-        let text = words.text(for: response, isAdmin: true)
+            Request(user: Self.operatorUser, chat: nil, role: .admin, content: .command(command)))
+        let text = words.text(for: response, role: .admin)
         guard response.outcome.code == .ok else { throw RefusedCommand(text: text) }
         return text
     }

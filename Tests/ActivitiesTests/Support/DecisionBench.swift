@@ -30,7 +30,7 @@ final class DecisionBench {
     /// - Parameter configuration: Rows that another program has just written.
     func decide(_ requests: [Request], configuration: [ConfigurationRow]? = nil) async throws -> [DecidedRequest] {
         let items = requests.map { request in
-            if case .command(.importActivity(let file)) = request.content, request.isAdmin {
+            if case .command(.importActivity(let file)) = request.content, request.role == .admin {
                 BatchItem(request, importing: library.activity(inFile: file))
             } else {
                 BatchItem(request)
@@ -57,7 +57,7 @@ final class DecisionBench {
         try await decide(requests).map { decided in
             switch decided.decision {
             case .answered(let outcome): outcome
-            case .reading(let reading): preconditionFailure("\(reading) is no outcome")
+            case .reading, .session: preconditionFailure("\(decided.decision) is no outcome")
             }
         }
     }

@@ -83,7 +83,7 @@ extension Request {
         _ command: Command, as user: UserID, in place: ChatID? = groupChat, isAdmin: Bool = false,
         key: MessageKey? = nil
     ) -> Request {
-        Request(user: user, chat: place, isAdmin: isAdmin, key: key, content: .command(command))
+        Request(user: user, chat: place, role: isAdmin ? .admin : .player, key: key, content: .command(command))
     }
 }
 

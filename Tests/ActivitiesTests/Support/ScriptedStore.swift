@@ -90,5 +90,11 @@ struct ScriptedStore: Store {
     func winners(of activity: ActivityID, after seq: Int64, limit: Int) async throws -> [StoredWin] {
         try await store.winners(of: activity, after: seq, limit: limit)
     }
+    func pendingReplies(limit: Int) async throws -> [ProcessedMessage] {
+        try await store.pendingReplies(limit: limit)
+    }
+    func queuedMessages(since moment: Instant) async throws -> [ProcessedMessage] {
+        try await store.queuedMessages(since: moment)
+    }
     func close() async throws { try await store.close() }
 }

@@ -8,8 +8,8 @@ import Testing
 let group = MessageContext()
 let privately = MessageContext(isPrivate: true)
 let mentioned = MessageContext(isMentioned: true)
-let adminInGroup = MessageContext(isAdmin: true)
-let adminPrivately = MessageContext(isAdmin: true, isPrivate: true)
+let adminInGroup = MessageContext(role: .admin)
+let adminPrivately = MessageContext(role: .admin, isPrivate: true)
 
 /// With the prefix 剑三 and the name 红包助手.
 let parser = CommandParser(configuration: ParserConfiguration(prefixes: ["剑三"], botNames: ["红包助手", "hongbao_bot"]))
