@@ -21,13 +21,19 @@ let package = Package(
         .package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: [.defaults, "YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
     ],
     targets: [
         // What everything else is named with: identifiers and instants.
@@ -71,7 +77,36 @@ let package = Package(
         // One folder per platform: verify, decode, encode.
         .target(
             name: "ChatPlatforms",
-            dependencies: ["Basics", "Activities", "ChatCommands"],
+            dependencies: [
+                "Basics", "Activities", "ChatCommands",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: swiftSettings),
+        // Routes, webhooks, calls out, metrics: all that listens or calls.
+        .target(
+            name: "WebServer",
+            dependencies: [
+                "Basics", "Lottery", "TrafficGate", "Activities", "ChatCommands", "ChatPlatforms", "Resources",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: swiftSettings),
         // Schema, migrations, facts and changes on SQLite.
         .target(
@@ -89,18 +124,21 @@ let package = Package(
             name: "Resources", path: "Resources",
             resources: [
                 .embedInCode("zh-Hans.yaml"), .embedInCode("zh-Hant.yaml"), .embedInCode("en.yaml"),
-                .embedInCode("sample-activity.yaml"),
+                .embedInCode("sample-activity.yaml"), .embedInCode("openapi.json"),
             ],
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "hongbao",
             dependencies: [
                 "Basics", "Lottery", "TrafficGate", "Activities", "ActivityFiles", "ChatCommands", "ChatPlatforms",
-                "SQLiteStore", "Resources",
+                "SQLiteStore", "WebServer", "Resources",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -150,8 +188,30 @@ let package = Package(
             name: "ActivityFilesTests", dependencies: ["Basics", "Lottery", "ActivityFiles"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "ChatPlatformsTests", dependencies: ["Basics", "ChatPlatforms", "TestSupport"],
-            swiftSettings: swiftSettings),
+            name: "ChatPlatformsTests",
+            dependencies: [
+                "Basics", "ChatPlatforms", "TestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            resources: [.copy("Fixtures")], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "WebServerTests",
+            dependencies: [
+                "Basics", "Lottery", "TrafficGate", "Activities", "ChatCommands", "ChatPlatforms", "WebServer",
+                "SQLiteStore", "TestSupport",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+            ],
+           resources: [.copy("Fixtures")], swiftSettings: swiftSettings),
         .testTarget(
             name: "ActivitiesTests",
             dependencies: [

@@ -8,6 +8,8 @@ public enum ResourceFile: String, Sendable, CaseIterable {
     case english = "en.yaml"
     /// The activity that `--demo` opens and the documentation draws in.
     case sampleActivity = "sample-activity.yaml"
+    /// What `/openapi.json` says.
+    case openAPI = "openapi.json"
 
     /// The file's content, UTF-8.
     public var bytes: [UInt8] {
@@ -16,6 +18,7 @@ public enum ResourceFile: String, Sendable, CaseIterable {
         case .traditionalChinese: PackageResources.zh_Hant_yaml
         case .english: PackageResources.en_yaml
         case .sampleActivity: PackageResources.sample_activity_yaml
+        case .openAPI: PackageResources.openapi_json
         }
     }
 

@@ -14,6 +14,12 @@ public struct Instant: Hashable, Comparable, Sendable {
         left.milliseconds < right.milliseconds
     }
 
+    /// The moment `milliseconds` later (earlier when negative); stays at the end of the range instead of overflowing.
+    public func advanced(byMilliseconds added: Int64) -> Instant {
+        let (sum, overflow) = milliseconds.addingReportingOverflow(added)
+        return Instant(milliseconds: overflow ? (added < 0 ? .min : .max) : sum)
+    }
+
     /// The moment `seconds` later (earlier when negative); stays at the end of the range instead of overflowing.
     public func advanced(bySeconds seconds: Int64) -> Instant {
         let (scaled, scaleOverflow) = seconds.multipliedReportingOverflow(by: 1000)

@@ -20,6 +20,10 @@ public final class ManualClock: Sendable {
         time.withLockedValue { $0 = $0.advanced(bySeconds: seconds) }
     }
 
+    public func advance(milliseconds: Int64) {
+        time.withLockedValue { $0 = $0.advanced(byMilliseconds: milliseconds) }
+    }
+
     public func set(_ instant: Instant) {
         time.withLockedValue { $0 = instant }
     }

@@ -10,7 +10,8 @@ struct Hongbao: AsyncParsableCommand {
         abstract: "群聊抽奖与红包活动，每次结果都可验证。Prize draws in chat groups that every player can check.",
         version: "0.1.0",
         subcommands: [
-            ChatSubcommand.self, ActivitySubcommand.self, VerifySubcommand.self, SimulateSubcommand.self,
+            ChatSubcommand.self, ServeSubcommand.self, ActivitySubcommand.self, VerifySubcommand.self,
+            SimulateSubcommand.self,
             ConfigSubcommand.self,
         ])
 }

@@ -49,7 +49,7 @@ final class FileLock: Sendable {
                     + "Check that its folder exists and that you may write there.",
                 cause: String(cString: strerror(errno)))
         }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        guard Self.lock(descriptor) else {
             let holder = Self.holder(path)
             close(descriptor)
             throw StoreError(
@@ -57,6 +57,16 @@ final class FileLock: Sendable {
                 message: "The database \(path) is in use by another hongbao\(holder). Nothing was changed. "
                     + "Stop that one first, or name another file with --database.")
         }
+    }
+
+    /// Waits up to a second: a predecessor that is just ending, and a child process between its birth and its program,
+    /// hold the lock for a moment only.
+    private static func lock(_ descriptor: Int32) -> Bool {
+        for _ in 0..<50 {
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+            usleep(20_000)
+        }
+        return flock(descriptor, LOCK_EX | LOCK_NB) == 0
     }
 
     /// What the file beside the database says about who holds it; empty when it says nothing.

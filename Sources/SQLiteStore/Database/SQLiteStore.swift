@@ -394,6 +394,23 @@ public final class SQLiteStore: Store {
         for lock in locks { lock.release() }
     }
 
+    /// Finds out whether the file takes a write now and keeps its promise of durability. Writes nothing.
+    ///
+    /// - Throws: ``StoreError``.
+    public func checkWritable() async throws {
+        do {
+            try await requireWriter().writeWithoutTransaction { db in
+                guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2 else {
+                    throw StoreError(
+                        code: .notDurable, message: "The database is not durable: synchronous is not FULL.")
+                }
+                try db.execute(sql: "BEGIN IMMEDIATE; ROLLBACK")
+            }
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
     /// What PRAGMA `name` says on the writing connection, for tests and checks.
     package func pragma(_ name: String) async throws -> String? {
         try await requireWriter().writeWithoutTransaction { db in

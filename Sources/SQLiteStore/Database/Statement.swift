@@ -134,8 +134,7 @@ final class RawStatement {
 extension StoreError {
     /// What SQLite said, as what an operator can do about it.
     init(sqlite code: Int32, _ connection: OpaquePointer?) {
-        let cause = connection.map { String(cString: sqlite3_errmsg($0)) } ?? "SQLite error \(code)"
-        self.init(resultCode: code, cause: cause)
+        self.init(resultCode: code, cause: connection.map { String(cString: sqlite3_errmsg($0)) } ?? "SQLite error")
     }
 
     init(_ error: any Error) {
@@ -148,6 +147,8 @@ extension StoreError {
     }
 
     private init(resultCode: Int32, cause: String) {
+        // The extended code tells where in the disk's work it went wrong, which the text does not.
+        let cause = "\(cause), code \(resultCode)"
         switch resultCode & 0xFF {
         case SQLITE_FULL:
             self.init(

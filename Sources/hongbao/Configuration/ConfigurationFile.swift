@@ -5,14 +5,18 @@ internal import Yams
 
 /// `hongbao.yaml` as a layer of the configuration.
 enum ConfigurationFile {
+    /// The layer, and the names of the endpoints in it.
+    ///
     /// - Throws: An ``OperatorMessage`` that names the line and the key.
-    static func provider(_ file: String, isRequired: Bool, keys: [String]) async throws -> any ConfigProvider {
+    static func read(
+        _ file: String, isRequired: Bool, keys: [String]
+    ) async throws -> (provider: any ConfigProvider, endpoints: [String]) {
         // A file that says nothing, such as one whose lines are all commented out, is as good as none.
-        guard try checkKeys(of: file, isRequired: isRequired, keys: keys) else {
-            return InMemoryProvider(values: [:])
+        guard let endpoints = try checkKeys(of: file, isRequired: isRequired, keys: keys) else {
+            return (InMemoryProvider(values: [:]), [])
         }
         do {
-            return try await FileProvider<YAMLSnapshot>(filePath: FilePath(file))
+            return (try await FileProvider<YAMLSnapshot>(filePath: FilePath(file)), endpoints)
         } catch {
             throw OperatorMessage(
                 "读不懂配置文件 \(file)：请检查 YAML 格式。", "The configuration file \(file) cannot be read: \(error)")
@@ -21,20 +25,26 @@ enum ConfigurationFile {
 
     /// Refuses keys that nobody reads, since a misspelt key would otherwise silently mean its default.
     ///
-    /// - Returns: Whether the file says anything.
-    private static func checkKeys(of file: String, isRequired: Bool, keys: [String]) throws -> Bool {
+    /// - Returns: The names of the endpoints; nil when the file says nothing.
+    private static func checkKeys(of file: String, isRequired: Bool, keys: [String]) throws -> [String]? {
         guard let text = try text(of: file, isRequired: isRequired), let node = try node(text, file) else {
-            return false
+            return nil
         }
-        if node.null != nil { return false }
+        if node.null != nil { return nil }
+        var endpoints: [String] = []
         guard let mapping = node.mapping else {
             throw OperatorMessage(
                 "配置文件 \(file) 应为“键: 值”的形式。", "The configuration file \(file) must be a mapping of keys to values.")
         }
         for (key, value) in mapping {
             let place = file + (key.mark.map { ":\($0.line)" } ?? "")
+            if key.string == EndpointReader.section {
+                endpoints = try checkEndpoints(value, file, place)
+                continue
+            }
             guard let name = key.string, keys.contains(name) else {
                 let name = key.string ?? ""
+                let keys = keys + [EndpointReader.section]
                 throw OperatorMessage(
                     "\(place)：不认识的键“\(name)”。可用的键：\(keys.joined(separator: "、"))。",
                     "\(place): unknown key “\(name)”. Known keys: \(keys.joined(separator: ", ")).")
@@ -45,7 +55,48 @@ enum ConfigurationFile {
                     "\(place): “\(name)” must be a single value or a list of single values.")
             }
         }
-        return true
+        return endpoints
+    }
+
+    /// Refuses endpoints that are no mappings, and settings that their platform does not have.
+    ///
+    /// - Returns: Their names.
+    private static func checkEndpoints(_ node: Node, _ file: String, _ place: String) throws -> [String] {
+        if node.null != nil { return [] }
+        guard let mapping = node.mapping else {
+            throw OperatorMessage(
+                "\(place)：endpoints 下应为“名称: 设置”的形式。",
+                "\(place): endpoints must be a mapping of names to settings.")
+        }
+        var names: [String] = []
+        for (key, value) in mapping {
+            let name = key.string ?? ""
+            let place = file + (key.mark.map { ":\($0.line)" } ?? "")
+            guard let settings = value.mapping else {
+                throw OperatorMessage(
+                    "\(place)：endpoints.\(name) 下应写它的设置，每行一个“键: 值”。",
+                    "\(place): endpoints.\(name) must hold its settings, one “key: value” a line.")
+            }
+            let platform = try EndpointReader.platform(
+                ofEndpoint: name, named: settings.first { $0.key.string == "platform" }?.value.string, place: place)
+            let known = EndpointReader.settingNames(of: platform)
+            for (key, value) in settings {
+                let place = file + (key.mark.map { ":\($0.line)" } ?? "")
+                guard let setting = key.string, known.contains(setting) else {
+                    throw OperatorMessage(
+                        "\(place)：endpoints.\(name) 没有设置“\(key.string ?? "")”。可用的：\(known.joined(separator: "、"))。",
+                        "\(place): endpoints.\(name) has no setting “\(key.string ?? "")”. "
+                            + "Known settings: \(known.joined(separator: ", ")).")
+                }
+                guard value.scalar != nil else {
+                    throw OperatorMessage(
+                        "\(place)：endpoints.\(name).\(setting) 应为单个值。",
+                        "\(place): endpoints.\(name).\(setting) must be a single value.")
+                }
+            }
+            names.append(name)
+        }
+        return names
     }
 
     /// Nil: there is no such file.

@@ -1,9 +1,12 @@
 internal import Activities
 internal import Basics
 internal import ChatCommands
+internal import ChatPlatforms
 internal import Configuration
 internal import Foundation
 internal import Logging
+internal import NIOCore
+internal import WebServer
 
 /// What an operator sets: command line over `HONGBAO_*` environment over `hongbao.yaml` over the defaults.
 ///
@@ -20,6 +23,14 @@ internal import Logging
 /// | `exports_folder` | path | `./exports` | |
 /// | `time_zone` | zone | `Asia/Shanghai` | times in replies |
 /// | `log_level` | level | `warning` | `trace` … `critical` |
+/// | `host` | address | `127.0.0.1` | where `hongbao serve` listens |
+/// | `port` | number | `8080` | 0…65535, 0: any free one |
+/// | `operation_port` | number | none | 1…65535: `/healthz`, `/readyz` and `/metrics` on a loopback port of their own |
+/// | `tls_certificate_file`, `tls_key_file` | paths | none | PEM; both or neither |
+/// | `cors_origins` | list of origins | none | each `https://host[:port]` |
+/// | `trusted_proxies` | list of addresses | none | whose `X-Forwarded-For` counts |
+/// | `player_token_secret` | secret | none | at least 32 bytes; signs the tokens of web players |
+/// | `endpoints` | see ``EndpointReader`` | none | one per chat platform's bot |
 ///
 /// - Source: spec.md section 9.
 struct HongbaoConfiguration: Sendable {
@@ -36,6 +47,15 @@ struct HongbaoConfiguration: Sendable {
     var exportsFolder = "./exports"
     var timeZone = "Asia/Shanghai"
     var logLevel = Logger.Level.warning
+    var host = "127.0.0.1"
+    var port = 8080
+    var operationPort: Int?
+    var tlsCertificateFile: String?
+    var tlsKeyFile: String?
+    var corsOrigins: [String] = []
+    var trustedProxies: [String] = []
+    var playerTokenSecret: String?
+    var endpoints: [Endpoint] = []
 
     /// The effective values in the order of ``keys``, each with where it came from.
     private(set) var origins: [(key: String, value: String, origin: Origin)] = []
@@ -49,9 +69,12 @@ struct HongbaoConfiguration: Sendable {
 
     static let keys = [
         "database", "admins", "prefixes", "bot_names", "suggestions", "language", "replies_file",
-        "activities_folder", "exports_folder", "time_zone", "log_level",
+        "activities_folder", "exports_folder", "time_zone", "log_level", "host", "port", "operation_port",
+        "tls_certificate_file", "tls_key_file", "cors_origins", "trusted_proxies", "player_token_secret",
     ]
-    private static let listKeys: Set<String> = ["admins", "prefixes", "bot_names"]
+    private static let listKeys: Set<String> = [
+        "admins", "prefixes", "bot_names", "cors_origins", "trusted_proxies",
+    ]
 
     /// Reads all layers.
     ///
@@ -60,7 +83,8 @@ struct HongbaoConfiguration: Sendable {
     ///   - overrides: What the command line gives; lists add to what the layers below say.
     /// - Throws: An ``OperatorMessage`` that names the key.
     init(file: String = defaultFile, isRequired: Bool = false, overrides: [String: [String]] = [:]) async throws {
-        let fileProvider = try await ConfigurationFile.provider(file, isRequired: isRequired, keys: Self.keys)
+        let (fileProvider, endpointNames) = try await ConfigurationFile.read(
+            file, isRequired: isRequired, keys: Self.keys)
         let layers: [(Origin, ConfigReader)] = [
             (.environment, ConfigReader(provider: EnvironmentVariablesProvider().prefixKeys(with: "hongbao"))),
             (.file, ConfigReader(provider: fileProvider)),
@@ -81,6 +105,15 @@ struct HongbaoConfiguration: Sendable {
                 }
             }
             try apply(key, values, origin)
+        }
+        if (tlsCertificateFile == nil) != (tlsKeyFile == nil) {
+            throw OperatorMessage(
+                "tls_certificate_file 和 tls_key_file 要么都写，要么都不写。",
+                "Set both tls_certificate_file and tls_key_file, or neither.")
+        }
+        for endpoint in try EndpointReader(layers: layers).endpoints(named: endpointNames) {
+            endpoints.append(endpoint.endpoint)
+            origins += endpoint.origins
         }
     }
 
@@ -140,6 +173,35 @@ struct HongbaoConfiguration: Sendable {
                     throw Self.invalid(key, value, levels, "one of \(levels)")
                 }
                 logLevel = level
+            case "host":
+                guard let host = value, !host.isEmpty, host.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else {
+                    throw Self.invalid(
+                        key, value, "地址，例如 127.0.0.1 或 0.0.0.0", "an address such as 127.0.0.1 or 0.0.0.0")
+                }
+                self.host = host
+            case "port": port = try Self.port(key, value, from: 0)
+            case "operation_port": operationPort = try Self.port(key, value, from: 1)
+            case "tls_certificate_file": tlsCertificateFile = try Self.path(key, value)
+            case "tls_key_file": tlsKeyFile = try Self.path(key, value)
+            case "cors_origins":
+                for origin in values where !Self.isOrigin(origin) {
+                    throw Self.invalid(
+                        key, origin, "形如 https://example.com 的来源，末尾不带斜线",
+                        "origins such as https://example.com, without a slash at the end")
+                }
+                corsOrigins = values
+            case "trusted_proxies":
+                for address in values where (try? SocketAddress(ipAddress: address, port: 0)) == nil {
+                    throw Self.invalid(key, address, "IP 地址，例如 127.0.0.1", "addresses such as 127.0.0.1")
+                }
+                trustedProxies = values
+            case "player_token_secret":
+                guard let secret = value, secret.utf8.count >= 32 else {
+                    throw OperatorMessage(
+                        "配置项 player_token_secret 至少 32 字节，可用 openssl rand -hex 32 生成。",
+                        "player_token_secret must have at least 32 bytes; openssl rand -hex 32 makes one.")
+                }
+                playerTokenSecret = secret
             default: preconditionFailure("\(key) is not a key")
             }
         }
@@ -159,8 +221,31 @@ struct HongbaoConfiguration: Sendable {
         case "language": language.rawValue
         case "time_zone": timeZone
         case "log_level": logLevel.rawValue
+        case "host": host
+        case "port": String(port)
+        case "operation_port": operationPort.map { String($0) } ?? ""
+        case "tls_certificate_file": tlsCertificateFile ?? ""
+        case "tls_key_file": tlsKeyFile ?? ""
+        case "cors_origins": "[" + corsOrigins.joined(separator: ", ") + "]"
+        case "trusted_proxies": "[" + trustedProxies.joined(separator: ", ") + "]"
+        case "player_token_secret": playerTokenSecret == nil ? "" : Self.mask
         default: ""
         }
+    }
+
+    /// What stands for a secret.
+    static let mask = "********"
+
+    private static func port(_ key: String, _ value: String?, from minimum: Int) throws -> Int {
+        guard let value, let port = Int(value), (minimum...65_535).contains(port), String(port) == value else {
+            throw invalid(key, value, "\(minimum)–65535 的整数", "a number from \(minimum) to 65535")
+        }
+        return port
+    }
+
+    private static func isOrigin(_ text: String) -> Bool {
+        guard let url = OutboundURL(text) else { return false }
+        return url.path.isEmpty && url.query.isEmpty && !text.hasSuffix("/") && url.description == text
     }
 
     private static func path(_ key: String, _ value: String?) throws -> String {

@@ -19,7 +19,8 @@ struct Runtime {
     /// - Throws: An ``OperatorMessage``.
     init(
         _ configuration: HongbaoConfiguration, folders: any ActivityLibrary,
-        onNotice: (@Sendable (ActivityStateMachine.Notice) -> Void)? = nil
+        onNotice: (@Sendable (ActivityStateMachine.Notice) -> Void)? = nil,
+        onBatch: (@Sendable (BatchReport) -> Void)? = nil
     ) async throws {
         var logger = Logger(label: "hongbao") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = configuration.logLevel
@@ -29,7 +30,8 @@ struct Runtime {
             store = try SQLiteStore(path: configuration.database, logger: logger)
             let stored = try await store.load()
             service = ActivityService(
-                store: store, stored: stored, library: folders, clock: Self.now, logger: logger, onNotice: onNotice)
+                store: store, stored: stored, library: folders, clock: Self.now, logger: logger, onNotice: onNotice,
+                onBatch: onBatch)
         } catch {
             throw OperatorMessage.describing(error)
         }
@@ -50,11 +52,25 @@ struct Runtime {
     /// - Throws: After the end. An ``OperatorMessage`` for what the store threw, or else for what `body` threw.
     func run<Result: Sendable>(_ body: @escaping @Sendable (Runtime) async throws -> Result) async throws -> Result {
         let client = Client(runtime: self, body: body)
+        try await run([.init(service: client, successTerminationBehavior: .gracefullyShutdownGroup)])
+        do {
+            return try await client.result()
+        } catch {
+            throw OperatorMessage.describing(error)
+        }
+    }
+
+    /// Runs `services` beside the service until the process is told to stop; then they are stopped, the last first,
+    /// what was accepted is finished, and the file is closed.
+    ///
+    /// - Throws: After the end. An ``OperatorMessage`` for what the store or a service threw.
+    func run(services: [any Service]) async throws {
+        try await run(services.map { .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup) })
+    }
+
+    private func run(_ services: [ServiceGroupConfiguration.ServiceConfiguration]) async throws {
         var configuration = ServiceGroupConfiguration(
-            services: [
-                .init(service: service, failureTerminationBehavior: .gracefullyShutdownGroup),
-                .init(service: client, successTerminationBehavior: .gracefullyShutdownGroup),
-            ],
+            services: [.init(service: service, failureTerminationBehavior: .gracefullyShutdownGroup)] + services,
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         configuration.maximumCancellationDuration = .seconds(5)
@@ -63,11 +79,6 @@ struct Runtime {
             try await store.close()
         } catch {
             try? await store.close()
-            throw OperatorMessage.describing(error)
-        }
-        do {
-            return try await client.result()
-        } catch {
             throw OperatorMessage.describing(error)
         }
     }

@@ -1,0 +1,89 @@
+/// Says replies through the implementation's HTTP API, and knows what the action frames of a WebSocket say.
+///
+/// - Source: platforms.md section 1; botuniverse/onebot-11: communication/http.md, api/public.md.
+public struct OneBot11Sender: ReplySender {
+    static let textLimit = TextLimit(1500, .characters)
+
+    /// The spacing is that of the implementations' own `_rate_limited` queue; who sends faster gets accounts frozen.
+    static let limits = ReplyLimits(
+        text: textLimit, millisecondsPerChat: 500, millisecondsPerMessage: 500, windowSeconds: 600)
+
+    private let base: OutboundURL
+    private let accessToken: String?
+    private let mentionsUser: Bool
+
+    /// - Returns: Nil without an `api_url`.
+    init?(_ settings: PlatformSettings) throws(SettingFault) {
+        guard let base = try settings.url("api_url") else { return nil }
+        self.base = base
+        accessToken = settings["access_token"]
+        mentionsUser = try settings.flag("at_sender", default: true)
+    }
+
+    public var limits: ReplyLimits { Self.limits }
+    public var allowedHosts: Set<String> { [base.host] }
+
+    public func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
+        guard let action = Self.action(saying: replies, mentionsUser: mentionsUser) else { return nil }
+        var headers: [String: String] = [:]
+        if let accessToken { headers["Authorization"] = "Bearer \(accessToken)" }
+        return .json(action.parameters, to: base.appending(action.name), headers: headers)
+    }
+
+    public func result(of answer: OutboundAnswer) -> DeliveryResult {
+        switch DeliveryResult(status: answer) {
+        case .delivered: answer.json.map(Self.result) ?? .refused(reason: "answer without JSON")
+        // The token stands in the settings: there is no newer one.
+        case .staleToken: .refused(reason: "status \(answer.status)")
+        case let result: result
+        }
+    }
+
+    /// What an action's answer says.
+    ///
+    /// Nothing that failed is tried again: a message has no key by which a second one would be recognised, failures
+    /// that happened after sending (a timeout towards QQ) look like any other, and repeating what QQ's risk control
+    /// stopped gets the account frozen.
+    static func result(_ answer: JSONObject) -> DeliveryResult {
+        switch answer["status"]?.stringValue {
+        case "ok", "async": .delivered
+        default: .refused(reason: "retcode \(answer["retcode"]?.integerValue.map { String($0) } ?? "unknown")")
+        }
+    }
+
+    /// The action that says replies, as segments: whatever a text holds, nothing in it is read as a CQ code.
+    ///
+    /// - Parameter mentionsUser: Whether a single reply in a group mentions its user. Several always do: nobody could
+    ///   tell them apart otherwise.
+    /// - Returns: Nil without replies.
+    static func action(
+        saying replies: [OutgoingReply], mentionsUser: Bool
+    ) -> (name: String, parameters: JSONValue)? {
+        guard let first = replies.first else { return nil }
+        let isPrivate = first.address.isPrivate
+        let mentions = !isPrivate && (mentionsUser || replies.count > 1)
+        var segments: [JSONValue] = []
+        for (index, reply) in replies.enumerated() {
+            let lineEnd = index + 1 < replies.count ? "\n" : ""
+            let text = textLimit.cut(reply.text) + lineEnd
+            if mentions { segments.append(segment("at", "qq", reply.address.user)) }
+            segments.append(segment("text", "text", mentions ? " " + text : text))
+        }
+        let message = JSONValue.array(segments)
+        return isPrivate
+            ? ("send_private_msg", .object(["user_id": id(first.address.chat), "message": message]))
+            : ("send_group_msg", .object(["group_id": id(first.address.chat), "message": message]))
+    }
+
+    private static func segment(_ type: String, _ name: String, _ value: String) -> JSONValue {
+        .object([
+            "type": .string(type),
+            "data": .object(JSONObject(uniqueMembers: [.init(key: name, value: .string(value))])),
+        ])
+    }
+
+    /// The specification's ids are numbers; those of other implementations stay the strings they are.
+    private static func id(_ text: String) -> JSONValue {
+        if let number = Int64(text), String(number) == text { .integer(number) } else { .string(text) }
+    }
+}

@@ -1,0 +1,50 @@
+public import Basics
+
+/// Koishi and others by Satori's webhook. Replies go out by calls only.
+///
+/// The token is all that verifies a request; the body is not signed. Whose platform it is says the event's login, so
+/// the identity namespace comes with each message.
+///
+/// - Source: platforms.md section 3.
+public struct SatoriAdapter: PlatformAdapter {
+    public static let platform = Platform.satori
+
+    public static let settings = [
+        PlatformSetting(
+            "token", isSecret: true,
+            "自己定的令牌，与 Satori 端 WebHook 配置里的 token 相同。"
+                + "A token of your own choosing, the same as in the Satori server's webhook configuration."),
+        PlatformSetting(
+            "api_url",
+            "Satori 服务的地址，不含 /v1，例如 http://127.0.0.1:5140/satori。"
+                + "The Satori server's address without /v1, such as http://127.0.0.1:5140/satori."),
+        PlatformSetting(
+            "api_token", isSecret: true,
+            "调用 Satori API 的令牌，服务端没有设置就不填。The token for calling the Satori API; empty if the server has none."),
+    ]
+
+    private let token: String
+    private let callSender: SatoriSender
+
+    public init(_ settings: PlatformSettings) throws(SettingFault) {
+        token = try settings.required("token")
+        callSender = try SatoriSender(settings)
+    }
+
+    public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
+        try request.requirePOST()
+        try request.requireOwnPath()
+        guard SecretBytes.areEqual(try request.bearerToken(), token) else { throw .badToken }
+        guard let opcode = request.header("satori-opcode") else { throw .malformedBody }
+        // Anything but 0 is no event: 5 says where uploaded files can be had.
+        guard opcode == "0" else { return .messages([]) }
+        let message = try SatoriEvent.message(try request.jsonBody())
+        return .messages(message.map { [$0] } ?? [])
+    }
+
+    public func answersInResponse(to message: IncomingMessage) -> Bool { false }
+
+    public func response(to answered: [AnsweredMessage], now: Instant) -> WebhookResponse { .ok }
+
+    public var sender: (any ReplySender)? { callSender }
+}

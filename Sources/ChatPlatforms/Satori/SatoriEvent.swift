@@ -1,0 +1,135 @@
+internal import Basics
+
+/// - Source: platforms.md section 3; satorijs/docs: zh-CN/protocol/events.md.
+enum SatoriEvent {
+    /// `channel.type` of a one-to-one chat.
+    private static let directChannel: Int64 = 1
+
+    /// The message in an event; nil for other events, for the bot's own and for those of other bots.
+    ///
+    /// - Throws: `malformedBody`.
+    static func message(_ event: JSONObject) throws(WebhookFault) -> IncomingMessage? {
+        let isCommand: Bool
+        switch event["type"]?.stringValue {
+        case "message-created": isCommand = false
+        case "interaction/command": isCommand = true
+        default: return nil
+        }
+        guard let login = event["login"]?.objectValue, let platform = login["platform"]?.stringValue,
+            isNamespace(platform), let user = event["user"]?.objectValue
+        else { throw .malformedBody }
+        let selfID = try EventField.id(login["user"]?.objectValue?["id"])
+        let userID = try EventField.id(user["id"])
+        if areEqualBytes(userID, selfID) || user["is_bot"]?.boolValue == true { return nil }
+        guard let channel = event["channel"]?.objectValue, let channelType = channel["type"]?.integerValue else {
+            throw .malformedBody
+        }
+        let channelID = try EventField.id(channel["id"])
+        let content = try content(event, isCommand: isCommand, userID: userID, selfID: selfID)
+
+        var message = IncomingMessage(
+            userID: userID, chatID: channelID, messageID: content.id, text: content.text,
+            dedupe: "\(platform):\(selfID):\(channelID):\(content.id)")
+        message.isPrivate = channelType == directChannel
+        message.isMentioned = content.isMentioned
+        message.account = SatoriAccount(platform: platform, userID: selfID).text
+        message.sentAt = content.sentAt
+        // `red` is how Koishi's adapter for QQ calls itself; its users are the ones that OneBot knows.
+        message.identity = platform == "red" ? "qq" : platform
+        message.address = ReplyAddress(
+            chat: channelID, isPrivate: message.isPrivate, user: userID, account: message.account)
+        return message
+    }
+
+    private struct Content {
+        var id: String
+        var text: String
+        var isMentioned: Bool
+        var sentAt: Instant?
+    }
+
+    private static func content(
+        _ event: JSONObject, isCommand: Bool, userID: String, selfID: String
+    ) throws(WebhookFault) -> Content {
+        let message = event["message"]?.objectValue
+        // The message's own time stays the same however often the event is told.
+        var sentAt = try EventField.instant(message?["created_at"], millisecondsPerUnit: 1)
+        if sentAt == nil { sentAt = try EventField.instant(event["timestamp"], millisecondsPerUnit: 1) }
+        if isCommand, let argv = EventField.optional(event["argv"]) {
+            guard let argv = argv.objectValue else { throw .malformedBody }
+            let id: String
+            if let message {
+                id = try EventField.id(message["id"])
+            } else {
+                // Such a command has no id of its own. The user and the millisecond tell it from any other.
+                guard let sentAt else { throw .malformedBody }
+                id = "command:\(sentAt.milliseconds):\(userID)"
+            }
+            return Content(id: id, text: try commandText(argv), isMentioned: true, sentAt: sentAt)
+        }
+        guard let message, let content = message["content"]?.stringValue else { throw .malformedBody }
+        let elements = SatoriElements(content, selfID: selfID)
+        return Content(
+            id: try EventField.id(message["id"]), text: elements.text,
+            isMentioned: elements.isMentioned || isCommand, sentAt: sentAt)
+    }
+
+    /// `/name`, then the arguments and what the options are set to, as somebody would have typed them.
+    private static func commandText(_ argv: JSONObject) throws(WebhookFault) -> String {
+        guard let name = argv["name"]?.nonEmptyString else { throw .malformedBody }
+        var values: [JSONValue] = []
+        if let arguments = EventField.optional(argv["arguments"]) {
+            guard let arguments = arguments.arrayValue else { throw .malformedBody }
+            values += arguments
+        }
+        if let options = EventField.optional(argv["options"]) {
+            guard let options = options.objectValue else { throw .malformedBody }
+            values += options.members.map(\.value)
+        }
+        var words = ["/" + name]
+        for value in values {
+            switch value {
+            case .string(let text): words.append(text)
+            case .number(let number): words.append(number.text)
+            case .bool(let flag): words.append(flag ? "true" : "false")
+            case .null: break
+            case .object, .array: throw .malformedBody
+            }
+        }
+        return EventField.messageText(words.joined(separator: " "))
+    }
+
+    /// `[a-z0-9_-]{1,32}`
+    private static func isNamespace(_ text: String) -> Bool {
+        1...32 ~= text.utf8.count
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"),
+                    UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
+    }
+}
+
+/// One of the accounts that a Satori server has logged in.
+struct SatoriAccount {
+    var platform: String
+    var userID: String
+
+    init(platform: String, userID: String) {
+        self.platform = platform
+        self.userID = userID
+    }
+
+    /// `platform/user`: a platform's name has no slash.
+    var text: String { platform + "/" + userID }
+
+    /// Reads ``text``.
+    init?(_ text: String) {
+        guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else { return nil }
+        platform = String(text[..<slash])
+        userID = String(text[text.utf8.index(after: slash)...])
+    }
+}

@@ -1,0 +1,60 @@
+internal import Basics
+
+/// Reads what a message cannot do without, within the limits that hold on every platform.
+enum EventField {
+    /// Bytes of a user's, chat's or message's id.
+    static let maximumIDSize = 128
+    /// Bytes of a text that is kept whole.
+    static let maximumTextSize = 64 * 1024
+    /// Bytes that are kept of a longer text: more than any command may have, so it stays too long for one.
+    static let keptTextSize = 8 * 1024
+    /// The end of the year 9999.
+    static let latestMilliseconds: Int64 = 253_402_300_799_999
+
+    /// An id that the platform writes as a string.
+    static func id(_ value: JSONValue?) throws(WebhookFault) -> String {
+        guard let text = value?.stringValue, isID(text) else { throw .malformedBody }
+        return text
+    }
+
+    /// An id that implementations write as a number or as a string; `1` and `"1"` are one id.
+    static func numberOrStringID(_ value: JSONValue?) throws(WebhookFault) -> String {
+        guard let text = value?.idText, isID(text) else { throw .malformedBody }
+        return text
+    }
+
+    /// Whether `text` has 1 to ``maximumIDSize`` bytes and no control character (C0, U+007F, C1).
+    static func isID(_ text: String) -> Bool {
+        guard 1...maximumIDSize ~= text.utf8.count else { return false }
+        var previous: UInt8 = 0
+        for byte in text.utf8 {
+            if byte < 0x20 || byte == 0x7F || (previous == 0xC2 && byte < 0xA0) { return false }
+            previous = byte
+        }
+        return true
+    }
+
+    /// A member that may be missing or null, both of which are nil.
+    static func optional(_ value: JSONValue?) -> JSONValue? {
+        if case .null = value { nil } else { value }
+    }
+
+    /// A moment that the platform writes as a whole number since 1970; nil when it is missing or null.
+    ///
+    /// - Throws: `malformedBody` for anything else, and for what lies before 1970 or behind the year 9999.
+    static func instant(_ value: JSONValue?, millisecondsPerUnit: Int64) throws(WebhookFault) -> Instant? {
+        guard let value = optional(value) else { return nil }
+        guard let count = value.integerValue, 0...latestMilliseconds / millisecondsPerUnit ~= count else {
+            throw .malformedBody
+        }
+        return Instant(milliseconds: count * millisecondsPerUnit)
+    }
+
+    /// A message's text, trimmed; of an overlong one only the beginning.
+    static func messageText(_ text: String) -> String {
+        let text = text.trimmed
+        guard text.utf8.count > maximumTextSize else { return text }
+        // The view of scalars rounds an index down, so that no scalar is cut through.
+        return String(text.unicodeScalars[..<text.utf8.index(text.startIndex, offsetBy: keptTextSize)])
+    }
+}

@@ -1,0 +1,91 @@
+public import Activities
+public import ChatPlatforms
+public import Metrics
+internal import TrafficGate
+
+/// What the server counts. Labels come from closed sets only: never a user, a chat or a name.
+public final class ServerMetrics: Sendable {
+    /// What each metric means, for whoever reads `/metrics`.
+    public static let help = [
+        "hongbao_messages_total": "Messages answered, by platform and code.",
+        "hongbao_draws_total": "Draws decided, by result.",
+        "hongbao_refusals_total": "Webhook requests refused, by platform and fault.",
+        "hongbao_replies_total": "Replies that went out by calls, by platform and what became of them.",
+        "hongbao_batch_requests": "Requests decided in one batch.",
+        "hongbao_commit_duration_seconds": "From taking a batch to its commit.",
+        "hongbao_waiting_requests": "Requests in front of the writer.",
+        "hongbao_active_users": "Sessions that hold a place.",
+        "hongbao_queued_users": "Sessions that wait.",
+    ]
+
+    private let messages: [Platform: [OutcomeCode: Counter]]
+    private let draws: [OutcomeCode: Counter]
+    private let refusals: [Platform: [WebhookFault: Counter]]
+    private let replies: [Platform: [Delivery: Counter]]
+    private let batchSize: Recorder
+    private let commitDuration: Metrics.Timer
+    private let waiting: Gauge
+    private let active: Gauge
+    private let queued: Gauge
+
+    /// - Parameters:
+    ///   - platforms: Those that have an endpoint; nothing is counted for others.
+    ///   - factory: Where the figures are kept.
+    public init(platforms: Set<Platform>, factory: any MetricsFactory) {
+        func counters<Key: Hashable & CaseIterable & RawRepresentable<String>>(
+            _ label: String, _ name: String, _ more: [(String, String)] = []
+        ) -> [Key: Counter] {
+            Dictionary(
+                uniqueKeysWithValues: Key.allCases.map { key in
+                    (key, Counter(label: label, dimensions: more + [(name, key.rawValue)], factory: factory))
+                })
+        }
+        func byPlatform<Key: Hashable & CaseIterable & RawRepresentable<String>>(
+            _ label: String, _ name: String
+        ) -> [Platform: [Key: Counter]] {
+            Dictionary(
+                uniqueKeysWithValues: platforms.map { platform in
+                    (platform, counters(label, name, [("platform", platform.rawValue)]))
+                })
+        }
+        messages = byPlatform("hongbao_messages_total", "code")
+        draws = counters("hongbao_draws_total", "code")
+        refusals = byPlatform("hongbao_refusals_total", "fault")
+        replies = byPlatform("hongbao_replies_total", "delivery")
+        batchSize = Recorder(label: "hongbao_batch_requests", factory: factory)
+        commitDuration = Metrics.Timer(label: "hongbao_commit_duration_seconds", factory: factory)
+        waiting = Gauge(label: "hongbao_waiting_requests", factory: factory)
+        active = Gauge(label: "hongbao_active_users", factory: factory)
+        queued = Gauge(label: "hongbao_queued_users", factory: factory)
+    }
+
+    /// - Parameter isRepeated: A message that came again is answered again, but draws nothing.
+    func count(_ code: OutcomeCode, _ platform: Platform, isRepeated: Bool) {
+        messages[platform]?[code]?.increment()
+        if !isRepeated { countDraw(code) }
+    }
+
+    func countDraw(_ code: OutcomeCode) {
+        if code == .won || code == .missed { draws[code]?.increment() }
+    }
+
+    func count(_ fault: WebhookFault, _ platform: Platform) {
+        refusals[platform]?[fault]?.increment()
+    }
+
+    func countReplies(_ count: Int, _ platform: Platform, _ delivery: Delivery) {
+        replies[platform]?[delivery]?.increment(by: count)
+    }
+
+    /// Takes note of a batch; for the service's `onBatch`.
+    public func note(_ report: BatchReport) {
+        if report.requestCount > 0 {
+            batchSize.record(report.requestCount)
+            let (seconds, attoseconds) = report.duration.components
+            commitDuration.recordNanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+        }
+        waiting.record(report.waitingCount)
+        active.record(report.activeUsers)
+        queued.record(report.queuedUsers)
+    }
+}

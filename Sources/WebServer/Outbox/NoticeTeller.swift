@@ -1,0 +1,51 @@
+internal import Activities
+internal import Basics
+internal import ChatCommands
+internal import ChatPlatforms
+internal import Logging
+internal import ServiceLifecycle
+
+/// Tells people in chat what happened without their asking: whoever waited that it is their turn, admins what the
+/// schedule did. Only where the platform allows that and an address is known.
+struct NoticeTeller: Service {
+    private static let waitingHours: Int64 = 24
+
+    let service: ActivityService
+    let dispatcher: ReplyDispatcher
+    let addressBook: AddressBook
+    let words: ReplyWriter
+    let clock: WallClock
+
+    func take(_ notice: ActivityStateMachine.Notice) {
+        switch notice {
+        case .promoted(let user):
+            if let address = addressBook.takeWaiting(user) { say(words.text(for: notice), address) }
+        case .openedBySchedule, .closedBySchedule, .scheduleConflict, .scheduleMissed, .configurationIgnored:
+            for address in addressBook.adminAddresses { say(words.text(for: notice), address) }
+        }
+    }
+
+    private func say(_ text: String, _ address: StoredAddress) {
+        guard dispatcher.limits(of: address.endpoint)?.allowsPush == true else { return }
+        dispatcher.mention(text, to: address)
+    }
+
+    /// Finds out who waited when the process before ended.
+    func run() async throws {
+        let since = clock().advanced(bySeconds: -Self.waitingHours * 3600)
+        for (user, text) in try await service.addressesOfQueuedUsers(since: since) {
+            if let address = StoredAddress(text) { addressBook.noteWaiting(user, at: address) }
+        }
+        try? await gracefulShutdown()
+    }
+}
+
+/// Closes the connections of calls out when everything else has stopped.
+struct ClientCloser: Service {
+    let client: OutboundClient
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        await client.shutDown()
+    }
+}

@@ -1,0 +1,148 @@
+public import Activities
+public import Basics
+public import ChatCommands
+internal import ChatPlatforms
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import HummingbirdCore
+public import Logging
+public import NIOSSL
+internal import Resources
+public import ServiceLifecycle
+
+/// What an operator sets for the HTTP server.
+public struct WebServerConfiguration: Sendable {
+    public var host = "127.0.0.1"
+    /// 0: any free one.
+    public var port = 8080
+    /// Nil: plain HTTP, for a loopback address or behind a proxy.
+    public var tls: TLSConfiguration?
+    /// A listener of its own for `/healthz`, `/readyz` and `/metrics`, which are then not on the main one; nil: none.
+    public var operationPort: Int?
+    public var limits = ConnectionLimits()
+    /// Pages of these origins may read the answers of `/api`.
+    public var corsOrigins: Set<String> = []
+    /// Addresses whose `X-Forwarded-For` counts.
+    public var trustedProxies: Set<String> = []
+    /// Signs the tokens of web players (HS256); nil: `/api/activity` is off.
+    public var playerTokenSecret: String?
+    public var endpoints: [Endpoint] = []
+
+    public init() {}
+}
+
+/// The HTTP side of the program: webhooks, the web page's API, what monitors ask, and the calls out.
+public struct WebServer: Sendable {
+    /// To be run beside the ``ActivityService``, in this order: what comes later stops first.
+    public let services: [any Service]
+    private let address: BoundAddress
+    let gateway: MessageGateway
+    private let notices: NoticeTeller
+
+    /// - Parameters:
+    ///   - faults: What keeps the server from being ready, for `/readyz`.
+    ///   - metricsText: What `/metrics` says.
+    public init(
+        _ configuration: WebServerConfiguration, service: ActivityService, parser: CommandParser, words: ReplyWriter,
+        admins: Set<UserID>, clock: @escaping WallClock, metrics: ServerMetrics,
+        metricsText: @escaping @Sendable () -> String, faults: @escaping @Sendable () async -> [String],
+        logger: Logger
+    ) async {
+        let client = OutboundClient()
+        let sockets = SocketRegistry()
+        var transports: [String: any ReplyTransport] = [:]
+        var platforms: [String: Platform] = [:]
+        for endpoint in configuration.endpoints {
+            platforms[endpoint.name] = endpoint.platform
+            let http = endpoint.adapter.sender.map { HTTPReplyTransport(sender: $0, client: client, clock: clock) }
+            let transport: (any ReplyTransport)? =
+                if let socket = (endpoint.adapter as? OneBot11Adapter)?.socket {
+                    SocketReplyTransport(endpoint: endpoint.name, socket: socket, registry: sockets, fallback: http)
+                } else {
+                    http
+                }
+            guard let transport else { continue }
+            transports[endpoint.name] =
+                endpoint.replyIntervalMilliseconds.map {
+                    PacedReplyTransport(transport, millisecondsPerChat: $0)
+                } ?? transport
+        }
+        let dispatcher = ReplyDispatcher(
+            service: service, transports: transports, platforms: platforms,
+            words: { words.text(for: Activities.Response($0), role: .player) }, clock: clock, metrics: metrics,
+            logger: logger)
+        let book = AddressBook()
+        gateway = MessageGateway(
+            service: service, parser: parser, words: words, admins: admins, dispatcher: dispatcher, addressBook: book,
+            metrics: metrics)
+        notices = NoticeTeller(service: service, dispatcher: dispatcher, addressBook: book, words: words, clock: clock)
+
+        let endpoints = Dictionary(uniqueKeysWithValues: configuration.endpoints.map { ($0.name, $0) })
+        let router = Router(context: ServerContext.self)
+        router.add(middleware: UnavailableWhenFailing(logger: logger))
+        WebhookRoutes(
+            endpoints: endpoints, gateway: gateway, clock: clock, metrics: metrics, logger: logger,
+            maximumBodySize: configuration.limits.bodySize
+        ).add(to: router.group("webhook"))
+        let api = router.group("api").add(middleware: CORSByOrigin(origins: configuration.corsOrigins))
+        TrafficRoutes(service: service, clientAddress: ClientAddress(proxies: configuration.trustedProxies))
+            .add(to: api.group("traffic"))
+        if let secret = configuration.playerTokenSecret {
+            ActivityRoutes(
+                service: service, words: words, tokens: await PlayerTokens(secret: secret), metrics: metrics
+            ).add(to: api.group("activity"))
+        }
+        APIDescription.add(to: router)
+        // A preflight asks about routes of other methods.
+        for path in ["traffic/**", "activity/**"] {
+            api.on(RouterPath(path), method: .options) { _, _ in Hummingbird.Response(status: .noContent) }
+        }
+        let operation = OperationRoutes(faults: faults, metricsText: metricsText)
+        let operationRouter = Router(context: ServerContext.self)
+        operation.add(to: configuration.operationPort == nil ? router : operationRouter)
+
+        let socketRoutes = SocketRoutes(
+            endpoints: endpoints, gateway: gateway, registry: sockets, clock: clock, metrics: metrics, logger: logger)
+        let address = BoundAddress()
+        let connections = OpenConnections(limits: configuration.limits)
+        self.address = address
+        var listeners: [any Service] = [
+            Application(
+                responder: router.buildResponder(),
+                server: .guarded(
+                    limits: configuration.limits, tls: configuration.tls, webSocket: socketRoutes.route),
+                configuration: configuration.limits.configuration(
+                    address: .hostname(configuration.host, port: configuration.port), openConnections: connections),
+                onServerRunning: { address.note($0.localAddress?.port) }, logger: Self.quiet(logger))
+        ]
+        if let port = configuration.operationPort {
+            listeners.append(
+                Application(
+                    responder: operationRouter.buildResponder(),
+                    server: .guarded(limits: configuration.limits, tls: nil, webSocket: nil),
+                    configuration: configuration.limits.configuration(
+                        address: .hostname("127.0.0.1", port: port),
+                        openConnections: OpenConnections(limits: configuration.limits)),
+                    logger: Self.quiet(logger)))
+        }
+        services = [ClientCloser(client: client), notices, dispatcher] + listeners
+    }
+
+    /// The port that the server listens on, once it does.
+    public var port: Int {
+        get async { await address.port }
+    }
+
+    /// Takes what happened without anybody asking; for the service's `onNotice`.
+    public func tell(_ notice: ActivityStateMachine.Notice) {
+        notices.take(notice)
+    }
+
+    /// The framework logs the start of its server; what operators read is said by the program itself.
+    private static func quiet(_ logger: Logger) -> Logger {
+        var logger = logger
+        logger.logLevel = max(logger.logLevel, .warning)
+        return logger
+    }
+}

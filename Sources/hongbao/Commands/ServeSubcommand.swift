@@ -1,0 +1,79 @@
+internal import Activities
+internal import ArgumentParser
+internal import Basics
+internal import ChatPlatforms
+internal import Foundation
+internal import Logging
+internal import NIOConcurrencyHelpers
+internal import NIOSSL
+internal import ServiceLifecycle
+internal import WebServer
+
+/// `hongbao serve`: the HTTP server, the chat platforms' webhooks and the gate's clock.
+struct ServeSubcommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "启动服务：聊天平台、活动页面接口和流量闸门。Serves chat platforms and the web page's API.")
+
+    @OptionGroup var shared: SharedOptions
+
+    @Option(help: "监听地址，默认 127.0.0.1。The address to listen on.")
+    var host: String?
+
+    @Option(help: "端口，默认 8080；0 为任意空闲端口。The port; 0: any free one.")
+    var port: Int?
+
+    mutating func run() async throws {
+        signal(SIGPIPE, SIG_IGN)
+        var overrides: [String: [String]] = [:]
+        if let host { overrides["host"] = [host] }
+        if let port { overrides["port"] = [String(port)] }
+        let configuration = try await shared.configuration(overrides)
+        let serverConfiguration = try configuration.webServer()
+        let registry = PrometheusRegistry(help: ServerMetrics.help)
+        let metrics = ServerMetrics(platforms: Set(configuration.endpoints.map(\.platform)), factory: registry)
+        // The service is there before the server that tells its notices.
+        let teller = NIOLockedValueBox<WebServer?>(nil)
+        let runtime = try await Runtime(
+            configuration,
+            folders: ActivityFolders(
+                activities: configuration.activitiesFolder, exports: configuration.exportsFolder),
+            onNotice: { notice in teller.withLockedValue { $0 }?.tell(notice) },
+            onBatch: { metrics.note($0) })
+        let store = runtime.store
+        let folder = URL(fileURLWithPath: configuration.database).deletingLastPathComponent().path
+        let server = await WebServer(
+            serverConfiguration, service: runtime.service, parser: configuration.parser(), words: runtime.words,
+            admins: configuration.admins, clock: Runtime.now, metrics: metrics,
+            metricsText: { registry.text() },
+            faults: { await Readiness.faults(of: store, folder: folder) }, logger: runtime.logger)
+        teller.withLockedValue { $0 = server }
+        let greeting = Self.greeting(configuration)
+        let announcing = Announcement {
+            let scheme = configuration.tlsCertificateFile == nil ? "http" : "https"
+            let shownHost = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+            let address = "\(scheme)://\(shownHost):\(await server.port)"
+            FileHandle.standardError.write(Data("\(greeting)\n\(address)\n".utf8))
+        }
+        try await runtime.run(services: server.services + [announcing])
+    }
+
+    /// What stands in front of the address once the server listens.
+    private static func greeting(_ configuration: HongbaoConfiguration) -> String {
+        let lines = configuration.endpoints.map { "  /webhook/\($0.name) (\($0.platform.rawValue))" }
+        let platforms =
+            lines.isEmpty
+            ? "还没有配置聊天平台，见 docs/operations.md。No chat platform is configured yet; see docs/operations.md."
+            : "聊天平台 chat platforms:\n" + lines.joined(separator: "\n")
+        return platforms + "\n已启动，按 Ctrl-C 停止。Listening; Ctrl-C stops."
+    }
+}
+
+/// Says once that the server listens.
+private struct Announcement: Service {
+    let announce: @Sendable () async -> Void
+
+    func run() async throws {
+        await announce()
+        try? await gracefulShutdown()
+    }
+}

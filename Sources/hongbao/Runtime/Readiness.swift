@@ -1,0 +1,26 @@
+internal import Foundation
+internal import SQLiteStore
+
+/// What keeps the program from serving well.
+///
+/// - Source: hardening.md section 2.
+enum Readiness {
+    /// Below this many bytes of free space nothing should be begun.
+    private static let minimumFreeSpace: Int64 = 64 << 20
+
+    /// - Parameter folder: Where the database lies.
+    /// - Returns: One sentence in English a fault; empty when all is well.
+    static func faults(of store: SQLiteStore, folder: String) async -> [String] {
+        var faults: [String] = []
+        do {
+            try await store.checkWritable()
+        } catch {
+            faults.append("database: \(error)")
+        }
+        let attributes = try? FileManager.default.attributesOfFileSystem(forPath: folder.isEmpty ? "." : folder)
+        if let free = (attributes?[.systemFreeSize] as? NSNumber)?.int64Value, free < minimumFreeSpace {
+            faults.append("disk: less than \(minimumFreeSpace >> 20) MiB free")
+        }
+        return faults
+    }
+}
