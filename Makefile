@@ -28,11 +28,13 @@ lint: ## check the format, and that nothing in Sources may crash by choice
 format: ## put every Swift file into the common format
 	swift format -i -r -p $(SWIFT_SOURCES)
 
-bench: deps ## measure draws per second against a plain C program on the same disk
+bench: deps ## measure draws in process and over HTTP, each beside a reference
 	@mkdir -p .build/bench
 	$(CC) -O2 -Wall -Wextra -o .build/bench/plain Benchmarks/reference/plain.c -lsqlite3
-	swift run -c release hongbao-bench --reference $(CURDIR)/.build/bench/plain --folder .build/bench \
-	    --output Benchmarks/latest.json $(BENCH_FLAGS)
+	swift build -c release --product hongbao
+	swift build -c release --product hongbao-bench
+	.build/release/hongbao-bench --reference $(CURDIR)/.build/bench/plain --program .build/release/hongbao \
+	    --folder .build/bench --output Benchmarks/latest.json $(BENCH_FLAGS)
 
 crash: deps ## kill the program at 200 random instants; everything acknowledged must still be there
 	@swift test list $(SWIFT_FLAGS) | grep Crash || { echo 'crash: no test has Crash in its name' >&2; exit 1; }

@@ -1,14 +1,23 @@
 internal import ArgumentParser
 internal import Foundation
 
-/// `make bench`: how many draws are made durable a second, beside a plain C program doing the same work in the same
-/// run.
+/// `make bench`: how much the program does a second, each figure beside a reference measured in the same run.
 @main
 struct HongbaoBench: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "hongbao-bench")
+    static let configuration = CommandConfiguration(
+        commandName: "hongbao-bench", subcommands: [Measure.self, PlainServer.self], defaultSubcommand: Measure.self)
+}
+
+/// Draws in process beside a plain C program doing the same work, and draws over HTTP beside the web framework
+/// answering the same requests with nothing behind it.
+struct Measure: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "measure")
 
     @Option(help: "The compiled Benchmarks/reference/plain.c.")
     var reference: String
+
+    @Option(help: "The hongbao program, built for release.")
+    var program: String
 
     @Option(help: "Where the databases are made; must be the disk that is to be measured.")
     var folder = "."
@@ -19,6 +28,9 @@ struct HongbaoBench: AsyncParsableCommand {
     @Option(help: "Draws of a run with one user at a time.")
     var singleDraws = 3000
 
+    @Option(help: "Draws of a run over HTTP.")
+    var webhookDraws = 60_000
+
     @Option(help: "Runs of each; the median counts.")
     var runs = 5
 
@@ -26,13 +38,22 @@ struct HongbaoBench: AsyncParsableCommand {
     var output: String?
 
     mutating func validate() throws {
-        guard draws > 0, singleDraws > 0, runs > 0 else { throw ValidationError("Counts must be positive.") }
+        guard draws > 0, singleDraws > 0, webhookDraws > 0, runs > 0 else {
+            throw ValidationError("Counts must be positive.")
+        }
     }
 
     mutating func run() async throws {
         let folder = folder + "/hongbao-bench-\(ProcessInfo.processInfo.processIdentifier)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
+        var figures = try await drawFigures(folder)
+        figures += try await webhookFigures(folder)
+        for figure in figures { print(figure.text) }
+        if let output { try Figure.json(figures).write(to: URL(fileURLWithPath: output)) }
+    }
+
+    private func drawFigures(_ folder: String) async throws -> [Figure] {
         let cases = [
             DrawBenchmark(name: "draws/s, 256 users at once", userCount: 256, drawCount: draws),
             DrawBenchmark(name: "draws/s, one user at a time", userCount: 1, drawCount: singleDraws),
@@ -56,8 +77,31 @@ struct HongbaoBench: AsyncParsableCommand {
                     reference: "plain C program, \(benchmark.userCount) a commit", referenceValue: median(plain),
                     ratio: median(zip(ours, plain).map { $0 / $1 })))
         }
-        for figure in figures { print(figure.text) }
-        if let output { try Figure.json(figures).write(to: URL(fileURLWithPath: output)) }
+        return figures
+    }
+
+    private func webhookFigures(_ folder: String) async throws -> [Figure] {
+        let bench = URL(fileURLWithPath: CommandLine.arguments[0]).path
+        var figures: [Figure] = []
+        for signing in WebhookBenchmark.Signing.allCases {
+            let benchmark = WebhookBenchmark(
+                signing: signing, drawCount: webhookDraws, program: program)
+            var ours: [Double] = []
+            var plain: [Double] = []
+            for run in 1...runs {
+                ours.append(try await benchmark.run(inFolder: folder))
+                plain.append(try await benchmark.plainRequestsPerSecond(bench: bench))
+                print("\(signing.title), run \(run): \(Int(ours[run - 1])), plain \(Int(plain[run - 1]))")
+            }
+            figures.append(
+                Figure(
+                    name:
+                        "signed webhook draws/s, \(signing.title), \(WebhookBenchmark.connectionCount) connections",
+                    value: median(ours), unit: "draws/s",
+                    reference: "Hummingbird answering the same POST with a constant", referenceValue: median(plain),
+                    ratio: median(zip(ours, plain).map { $0 / $1 })))
+        }
+        return figures
     }
 }
 

@@ -12,6 +12,6 @@ struct Hongbao: AsyncParsableCommand {
         subcommands: [
             ChatSubcommand.self, ServeSubcommand.self, ActivitySubcommand.self, VerifySubcommand.self,
             SimulateSubcommand.self,
-            ConfigSubcommand.self,
+            ConfigSubcommand.self, DoctorSubcommand.self,
         ])
 }

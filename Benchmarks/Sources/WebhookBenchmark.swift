@@ -1,0 +1,168 @@
+internal import Activities
+internal import Basics
+internal import Crypto
+internal import Foundation
+internal import Logging
+internal import SQLiteStore
+
+/// Users who each draw once by a signed webhook, over keep-alive connections with one request at a time each, from
+/// `hongbao serve` in a process of its own.
+struct WebhookBenchmark {
+    /// What signs the requests.
+    enum Signing: String, CaseIterable {
+        case standardWebhooks = "webhook"
+        case oneBot11 = "onebot11"
+
+        var namespace: String {
+            switch self {
+            case .standardWebhooks: "webhook"
+            case .oneBot11: "qq"
+            }
+        }
+
+        var title: String {
+            switch self {
+            case .standardWebhooks: "Standard Webhooks"
+            case .oneBot11: "OneBot 11"
+            }
+        }
+    }
+
+    static let connectionCount = 64
+    private static let signingKey = SymmetricKey(data: Data(repeating: 7, count: 12) + Data("hongbao-bench".utf8))
+    private static let hexSecret = "b3c1f0de9a7788e1c2d4f6a8"
+
+    let signing: Signing
+    let drawCount: Int
+    /// The `hongbao` program.
+    let program: String
+
+    /// - Returns: Durable draws a second.
+    func run(inFolder folder: String) async throws -> Double {
+        let path = folder + "/hongbao.db"
+        BenchActivity.removeDatabase(path)
+        var generator = SystemRandomNumberGenerator()
+        let ids = (0..<drawCount).map { _ in String(generator.next() as UInt64 >> 12) }
+        try await prepare(path, ids)
+        try configuration.write(toFile: folder + "/hongbao.yaml", atomically: true, encoding: .utf8)
+        let server = try ServerProcess(
+            program, ["serve", "--port", "0", "--database", path, "--config", folder + "/hongbao.yaml"])
+        defer { server.stop() }
+        let requests = requests(ids, port: server.port)
+        let seconds = try await HTTPLoad.run(
+            requests, port: server.port, connections: Self.connectionCount, expecting: "恭喜中奖")
+        server.stop()
+        try await BenchActivity.check(path, drawCount: drawCount)
+        return Double(drawCount) / seconds
+    }
+
+    /// Requests of the same size answered a second by Hummingbird with nothing behind it.
+    ///
+    /// - Parameter bench: This program.
+    func plainRequestsPerSecond(bench: String) async throws -> Double {
+        let server = try ServerProcess(bench, ["plain-server"])
+        defer { server.stop() }
+        let requests = requests((0..<drawCount).map { String(4_000_000_000_000_000 + $0) }, port: server.port)
+        let seconds = try await HTTPLoad.run(
+            requests, port: server.port, connections: Self.connectionCount, expecting: "恭喜中奖")
+        return Double(drawCount) / seconds
+    }
+
+    private func prepare(_ path: String, _ ids: [String]) async throws {
+        let store = try SQLiteStore(path: path)
+        try await BenchActivity.bind(ids.map { UserID("\(signing.namespace):\($0)") }, in: store)
+        let service = ActivityService(
+            store: store, stored: try await store.load(), library: BenchActivity.library,
+            clock: { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) },
+            logger: Logger(label: "bench"))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await service.run() }
+            try await BenchActivity.open(in: service)
+            service.shutDown()
+            try await group.waitForAll()
+        }
+        try await store.close()
+    }
+
+    private var configuration: String {
+        switch signing {
+        case .standardWebhooks:
+            "endpoints:\n  webhook:\n    secret: \"whsec_\(Self.signingKey.withUnsafeBytes { Data($0).base64EncodedString() })\"\n"
+        case .oneBot11: "endpoints:\n  onebot11:\n    secret: \"\(Self.hexSecret)\"\n"
+        }
+    }
+
+    // MARK: Requests
+
+    private func requests(_ ids: [String], port: Int) -> [[UInt8]] {
+        let now = Int(Date().timeIntervalSince1970)
+        let timestamp = Date(timeIntervalSince1970: Double(now)).formatted(.iso8601)
+        return ids.enumerated().map { index, id in
+            let body: String
+            var headers: String
+            switch signing {
+            case .standardWebhooks:
+                body =
+                    #"{"type":"chat.message","timestamp":"\#(timestamp)","data":{"platform":"bench","user_id":"\#(id)","#
+                    + #""chat_id":"","message_id":"m\#(index)","text":"抽奖","is_admin":false}}"#
+                let key = Self.signingKey
+                let signed = "msg_\(index).\(now).\(body)"
+                let code = HMAC<SHA256>.authenticationCode(for: Data(signed.utf8), using: key)
+                headers =
+                    "webhook-id: msg_\(index)\r\nwebhook-timestamp: \(now)\r\n"
+                    + "webhook-signature: v1,\(Data(code).base64EncodedString())\r\n"
+            case .oneBot11:
+                body =
+                    #"{"time":\#(now),"self_id":20001,"post_type":"message","message_type":"group","sub_type":"normal","#
+                    + #""message_id":\#(index),"group_id":88001,"user_id":\#(id),"anonymous":null,"#
+                    + #""message":[{"type":"text","data":{"text":"抽奖"}}],"raw_message":"抽奖","font":0,"#
+                    + #""sender":{"user_id":\#(id),"nickname":"阿花","card":"","role":"member"}}"#
+                let key = SymmetricKey(data: Data(Self.hexSecret.utf8))
+                let code = HMAC<Insecure.SHA1>.authenticationCode(for: Data(body.utf8), using: key)
+                let hex = code.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+                headers = "x-self-id: 20001\r\nx-signature: sha1=\(hex)\r\n"
+            }
+            headers += "content-type: application/json\r\ncontent-length: \(body.utf8.count)\r\n"
+            return Array(
+                "POST /webhook/\(signing.rawValue) HTTP/1.1\r\nhost: 127.0.0.1:\(port)\r\n\(headers)\r\n\(body)"
+                    .utf8)
+        }
+    }
+}
+
+/// A server that was started for a measurement and says its address on standard error.
+final class ServerProcess {
+    let port: Int
+    private let process = Process()
+
+    init(_ program: String, _ arguments: [String]) throws {
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = arguments
+        process.standardOutput = FileHandle.nullDevice
+        let output = Pipe()
+        process.standardError = output
+        try process.run()
+        var said = Data()
+        var port: Int?
+        while port == nil {
+            let more = output.fileHandleForReading.availableData
+            if more.isEmpty {
+                throw Wrong(description: "\(program) did not start: \(String(decoding: said, as: UTF8.self))")
+            }
+            said += more
+            // The address is the last line, whole once its line end is there.
+            if said.last == 0x0A, let line = String(decoding: said, as: UTF8.self).split(separator: "\n").last,
+                line.hasPrefix("http://")
+            {
+                port = line.split(separator: ":").last.flatMap { Int($0) }
+            }
+        }
+        self.port = port ?? 0
+    }
+
+    func stop() {
+        guard process.isRunning else { return }
+        process.terminate()
+        process.waitUntilExit()
+    }
+}
