@@ -4,8 +4,8 @@ internal import NIOTLS
 
 /// The first handler above the socket (or TLS): sees every byte of a connection, both ways.
 ///
-/// It hands requests on one by one, so that it can stop between two of them, keeps the clock of the request being received,
-/// notices a peer that does not read, and is the connection's only timer.
+/// It hands requests on one by one, so that it can stop between two of them, keeps the clock of the request being
+/// received, notices a peer that does not read, and is the connection's only timer.
 ///
 /// - Source: hardening.md section 1.3 rows 43 to 48, 51, 57.
 final class ByteGuard: ChannelDuplexHandler, RemovableChannelHandler {

@@ -12,8 +12,8 @@ public struct ConnectionLimits: Sendable {
     public var idle: Duration = .seconds(15)
     /// From the first byte of a request's head to the last byte of its body, however the bytes are spread; then 408.
     public var requestDeadline: Duration = .seconds(10)
-    /// How long written bytes may stay unread by the peer. What is longer than 64 KiB is measured in steps of that size, so
-    /// that a large answer over a slow line is not cut off.
+    /// How long written bytes may stay unread by the peer. What is longer than 64 KiB is measured in steps of that
+    /// size, so that a large answer over a slow line is not cut off.
     public var writeDeadline: Duration = .seconds(10)
     /// For the TLS handshake, from the accepted connection on.
     public var handshakeDeadline: Duration = .seconds(10)

@@ -13,8 +13,8 @@ struct FlushProgress {
 
     /// - Parameters:
     ///   - written: All bytes ever given to the socket.
-    ///   - buffered: Those the kernel has not taken yet. TLS makes more bytes of what it is given, so that this may be a
-    ///     little too large; an empty buffer sets it right.
+    ///   - buffered: Those the kernel has not taken yet. TLS makes more bytes of what it is given, so that this may
+    ///     be a little too large; an empty buffer sets it right.
     ///   - deadline: How long one step may wait.
     mutating func isStuck(written: Int, buffered: Int, now: NIODeadline, deadline: TimeAmount) -> Bool {
         guard buffered > 0 else {

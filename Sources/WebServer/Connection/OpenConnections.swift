@@ -3,9 +3,9 @@ internal import NIOConcurrencyHelpers
 
 /// Counts the open connections of one listener and holds back new ones at the limit.
 ///
-/// Set it as `ApplicationConfiguration.availableConnectionsDelegate`, after any `.with(…)`, which drops it. A connection
-/// beyond the limit is not refused: it waits in the kernel's backlog until another ends, so an address that must always
-/// answer (health) needs a listener of its own.
+/// Set it as `ApplicationConfiguration.availableConnectionsDelegate`, after any `.with(…)`, which drops it. A
+/// connection beyond the limit is not refused: it waits in the kernel's backlog until another ends, so an address
+/// that must always answer (health) needs a listener of its own.
 ///
 /// - Source: hardening.md section 1.3 row 56, section 3.1.
 public final class OpenConnections: AvailableConnectionsDelegate {

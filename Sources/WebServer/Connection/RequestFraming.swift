@@ -3,8 +3,8 @@ internal import NIOHTTP1
 /// Follows the bytes of one connection from request to request and finds what the parser behind it lets pass.
 ///
 /// Both must agree on where a request ends, so everything that could be read in two ways is refused here before the
-/// parser sees it: fields that frame a body in any but their plainest form, chunk extensions, trailers, bare line feeds.
-/// It is a plain value: bytes in, verdict out.
+/// parser sees it: fields that frame a body in any but their plainest form, chunk extensions, trailers, bare line
+/// feeds. It is a plain value: bytes in, verdict out.
 ///
 /// - Source: hardening.md section 1.3 rows 43, 44, 47, 49; RFC 9112 sections 2.2, 6 and 7.
 struct RequestFraming {

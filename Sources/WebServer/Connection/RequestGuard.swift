@@ -5,8 +5,8 @@ internal import NIOHTTP1
 internal import NIOHTTPTypesHTTP1
 internal import NIOWebSocket
 
-/// Stands between the HTTP/1 parser and Hummingbird: passes on what a route may see, answers the rest itself, and decides
-/// when the connection ends.
+/// Stands between the HTTP/1 parser and Hummingbird: passes on what a route may see, answers the rest itself, and
+/// decides when the connection ends.
 ///
 /// It works on the parser's own types: after the conversion to `HTTPRequest` an absolute-form target looks like a path.
 /// Whatever it answers itself is the last answer of the connection.

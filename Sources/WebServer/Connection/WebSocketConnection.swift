@@ -44,8 +44,8 @@ public final class WebSocketConnection: Sendable {
         self.eventLoop = eventLoop
     }
 
-    /// The peer's messages, text or binary, fragments joined; text is valid UTF-8. It ends when the connection does, for
-    /// whatever reason. What is not taken from it is soon no longer read from the peer.
+    /// The peer's messages, text or binary, fragments joined; text is valid UTF-8. It ends when the connection does,
+    /// for whatever reason. What is not taken from it is soon no longer read from the peer.
     ///
     /// Only one task may iterate, and one iteration takes up where the last one left.
     public var messages: WebSocketMessages { WebSocketMessages(connection: self) }
@@ -53,7 +53,8 @@ public final class WebSocketConnection: Sendable {
     /// Sends one text message. Waits while the peer does not read; once it returns, the message is on its way but not
     /// necessarily received.
     ///
-    /// Messages of one task keep their order. A waiting call does not heed cancellation; it ends with the write deadline.
+    /// Messages of one task keep their order. A waiting call does not heed cancellation; it ends with the write
+    /// deadline.
     ///
     /// - Parameter text: Valid UTF-8; not checked.
     /// - Throws: `Closed`, also when the peer did not read until the write deadline.
@@ -84,8 +85,8 @@ public final class WebSocketConnection: Sendable {
         }
     }
 
-    /// Says goodbye after what was sent before. `messages` ends with what had come; the peer has the shutdown deadline to
-    /// answer.
+    /// Says goodbye after what was sent before. `messages` ends with what had come; the peer has the shutdown
+    /// deadline to answer.
     public func close(_ code: WebSocketErrorCode) {
         let handler = state.withLockedValue { $0.handler }
         guard let handler else { return }

@@ -21,7 +21,8 @@ public enum WebSocketDecision: Sendable {
     case refuse(HTTPResponse.Status)
     /// - Parameters:
     ///   - subprotocol: One of those the request lists in `Sec-WebSocket-Protocol`; a browser fails on another.
-    ///   - handler: Has the connection until it returns; then it is closed with 1000. It must return when `messages` ends.
+    ///   - handler: Has the connection until it returns; then it is closed with 1000. It must return when `messages`
+    ///     ends.
     case accept(subprotocol: String?, handler: WebSocketRoute.Handler)
 }
 

@@ -4,11 +4,11 @@ import Testing
 import WebServer
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// Many connections, and the end of all of them.
@@ -18,9 +18,9 @@ struct ConnectionCountTests {
     private func possibleCount(_ wanted: Int) -> Int {
         var limit = rlimit()
         #if canImport(Glibc)
-        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+            let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         #else
-        let resource = RLIMIT_NOFILE
+            let resource = RLIMIT_NOFILE
         #endif
         guard getrlimit(resource, &limit) == 0 else { return 100 }
         limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, rlim_t(2 * wanted + 1_000)))
@@ -43,7 +43,8 @@ struct ConnectionCountTests {
         }
     }
 
-    /// At the limit a new connection is neither refused nor served: it waits in the backlog until an idle one is closed.
+    /// At the limit a new connection is neither refused nor served: it waits in the backlog until an idle one is
+    /// closed.
     @Test func connectionBeyondTheLimitIsServedOnceIdleOnesAreClosed() async throws {
         let limits = ConnectionLimits.changed {
             $0.connectionCount = 8

@@ -12,7 +12,9 @@ struct FlushProgressTests {
         var second = 0
         while let buffered = buffered(second) {
             let now = start + .seconds(Int64(second))
-            if progress.isStuck(written: written, buffered: buffered, now: now, deadline: .seconds(10)) { return second }
+            if progress.isStuck(written: written, buffered: buffered, now: now, deadline: .seconds(10)) {
+                return second
+            }
             second += 1
         }
         return nil

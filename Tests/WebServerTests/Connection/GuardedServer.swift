@@ -87,11 +87,13 @@ struct GuardedServer: Sendable {
         // Answers without reading the body.
         router.post("/early") { _, _ in HTTPResponse.Status.contentTooLarge }
         router.get("/large") { _, _ in
-            Response(status: .ok, body: ResponseBody { writer in
-                let part = ByteBuffer(repeating: 0x61, count: 1 << 16)
-                for _ in 0..<1_024 { try await writer.write(part) }
-                try await writer.finish(nil)
-            })
+            Response(
+                status: .ok,
+                body: ResponseBody { writer in
+                    let part = ByteBuffer(repeating: 0x61, count: 1 << 16)
+                    for _ in 0..<1_024 { try await writer.write(part) }
+                    try await writer.finish(nil)
+                })
         }
         router.get("/slow") { _, _ in
             try await Task.sleep(for: .milliseconds(300))

@@ -92,7 +92,9 @@ final class RawConnection: Sendable {
     func until(
         _ part: String, times: Int = 1, sourceLocation: SourceLocation = #_sourceLocation
     ) async -> String {
-        let found = await eventually { self.text.split(separator: part, omittingEmptySubsequences: false).count > times }
+        let found = await eventually {
+            self.text.split(separator: part, omittingEmptySubsequences: false).count > times
+        }
         #expect(found, "\(part) is not in: \(text.suffix(300))", sourceLocation: sourceLocation)
         return text
     }

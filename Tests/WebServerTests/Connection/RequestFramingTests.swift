@@ -136,21 +136,26 @@ enum BadFraming {
         "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked",
         "Content-Length: 5\nX: y", "Transfer-Encoding: chunked\nX: y", "X: y\n", "X: y\r\n\n",
     ]
-    private static let others = [
-        "5;a=b\r\nhello\r\n0\r\n\r\n", "5;\r\nhello\r\n0\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n", " 5\r\nhello\r\n0\r\n\r\n",
-        "5\nhello\r\n0\r\n\r\n", "5\rhello\r\n0\r\n\r\n", "5\r\nhello0\r\n\r\n", "5\r\nhello\n0\r\n\r\n",
-        "5\r\nhello\r0\r\n\r\n", "5\r\nhellohello\r\n0\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n", "+5\r\nhello\r\n0\r\n\r\n",
-        "-5\r\nhello\r\n0\r\n\r\n", "\r\nhello\r\n0\r\n\r\n", "g\r\nhello\r\n0\r\n\r\n", "5\r\nhello\r\n0\n\r\n",
-        "FFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n", "FFFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n",
-        "10000000000000005\r\nhello\r\n0\r\n\r\n", "000000005\r\nhello\r\n0\r\n\r\n",
-        "5\r\nhello\r\n0\r\nX: y\r\n\r\n", "5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n", "5\r\nhello\r\n0\r\n\n",
-    ].map { "POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + $0 } + [
-        "GET /hello HTTP/1.1\nHost: a\n\n", "GET /hello HTTP/1.1\r\nHost: a\n\r\n", "GET /hello HTTP/1.1\r\nHost: a\r\n\n",
-        "GET  /hello HTTP/1.1\r\nHost: a\r\n\r\n", "GET /hello  HTTP/1.1\r\nHost: a\r\n\r\n",
-        "GET /hello /x HTTP/1.1\r\nHost: a\r\n\r\n", "GET /hello\r\n\r\n", "GET\t/hello HTTP/1.1\r\nHost: a\r\n\r\n",
-        "GET /hello HTTP/1.2\r\nHost: a\r\n\r\n", "GET /hello HTTP/0.9\r\nHost: a\r\n\r\n",
-        "GET /hello HTTP/2.0\r\nHost: a\r\n\r\n", "GET /hello http/1.1\r\nHost: a\r\n\r\n",
-        "GET /hello RTSP/1.1\r\nHost: a\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        "\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n", "\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n",
-    ]
+    private static let others =
+        [
+            "5;a=b\r\nhello\r\n0\r\n\r\n", "5;\r\nhello\r\n0\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n",
+            " 5\r\nhello\r\n0\r\n\r\n",
+            "5\nhello\r\n0\r\n\r\n", "5\rhello\r\n0\r\n\r\n", "5\r\nhello0\r\n\r\n", "5\r\nhello\n0\r\n\r\n",
+            "5\r\nhello\r0\r\n\r\n", "5\r\nhellohello\r\n0\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n",
+            "+5\r\nhello\r\n0\r\n\r\n",
+            "-5\r\nhello\r\n0\r\n\r\n", "\r\nhello\r\n0\r\n\r\n", "g\r\nhello\r\n0\r\n\r\n", "5\r\nhello\r\n0\n\r\n",
+            "FFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n", "FFFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n",
+            "10000000000000005\r\nhello\r\n0\r\n\r\n", "000000005\r\nhello\r\n0\r\n\r\n",
+            "5\r\nhello\r\n0\r\nX: y\r\n\r\n", "5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n", "5\r\nhello\r\n0\r\n\n",
+        ].map { "POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + $0 } + [
+            "GET /hello HTTP/1.1\nHost: a\n\n", "GET /hello HTTP/1.1\r\nHost: a\n\r\n",
+            "GET /hello HTTP/1.1\r\nHost: a\r\n\n",
+            "GET  /hello HTTP/1.1\r\nHost: a\r\n\r\n", "GET /hello  HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /hello /x HTTP/1.1\r\nHost: a\r\n\r\n", "GET /hello\r\n\r\n",
+            "GET\t/hello HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /hello HTTP/1.2\r\nHost: a\r\n\r\n", "GET /hello HTTP/0.9\r\nHost: a\r\n\r\n",
+            "GET /hello HTTP/2.0\r\nHost: a\r\n\r\n", "GET /hello http/1.1\r\nHost: a\r\n\r\n",
+            "GET /hello RTSP/1.1\r\nHost: a\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n", "\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n",
+        ]
 }

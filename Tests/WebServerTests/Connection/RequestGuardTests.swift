@@ -5,7 +5,8 @@ import WebServer
 
 /// Hostile bytes on real sockets.
 ///
-/// Deadlines under test are short; everything that must happen is waited for, and nothing is timed but by generous bounds.
+/// Deadlines under test are short; everything that must happen is waited for, and nothing is timed but by generous
+/// bounds.
 @Suite(.serialized)
 struct RequestGuardTests {
     private static let next = "GET /number/7 HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -250,7 +251,8 @@ struct RequestGuardTests {
         (417, "POST /count HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"),
         (417, "GET /hello HTTP/1.1\r\nHost: a\r\nexpect: something\r\n\r\n"),
         (405, "CONNECT b:443 HTTP/1.1\r\nHost: b:443\r\n\r\n"), (405, "TRACE /hello HTTP/1.1\r\nHost: a\r\n\r\n"),
-        (400, "GET http://a/hello HTTP/1.1\r\nHost: a\r\n\r\n"), (400, "GET http://b/admin HTTP/1.1\r\nHost: a\r\n\r\n"),
+        (400, "GET http://a/hello HTTP/1.1\r\nHost: a\r\n\r\n"),
+        (400, "GET http://b/admin HTTP/1.1\r\nHost: a\r\n\r\n"),
         (400, "GET HTTP://a/admin HTTP/1.1\r\nHost: a\r\n\r\n"), (400, "GET a:80 HTTP/1.1\r\nHost: a\r\n\r\n"),
         (400, "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), (400, "GET /admin#x HTTP/1.1\r\nHost: a\r\n\r\n"),
         (415, "POST /count HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello"),

@@ -47,7 +47,8 @@ struct TLSTests {
     @Test func requestsAreServed() async throws {
         try await GuardedServer.run(.changed { _ in }, tls: configuration()) { server in
             let connection = try await open(server)
-            try await connection.send("GET /number/1 HTTP/1.1\r\nHost: a\r\n\r\nGET /number/2 HTTP/1.1\r\nHost: a\r\n\r\n")
+            try await connection.send(
+                "GET /number/1 HTTP/1.1\r\nHost: a\r\n\r\nGET /number/2 HTTP/1.1\r\nHost: a\r\n\r\n")
             _ = await connection.until("<2>")
             try await connection.send("GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             #expect(await connection.untilClosed().hasSuffix("slow"))
@@ -95,7 +96,8 @@ struct TLSTests {
     @Test func webSocketIsServed() async throws {
         let route = WebSocketRoute { request, _ in
             request.scheme == "https"
-                ? .accept(subprotocol: nil) { connection in try? await connection.send(Array("welcome".utf8)) } : .notMine
+                ? .accept(subprotocol: nil) { connection in try? await connection.send(Array("welcome".utf8)) }
+                : .notMine
         }
         try await GuardedServer.run(.changed { _ in }, tls: configuration(), webSocket: route) { server in
             let connection = try await open(server)

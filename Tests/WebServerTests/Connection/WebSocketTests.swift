@@ -304,9 +304,10 @@ struct WebSocketTests {
         try await expectClose(1009, after: [0x81, 0xFF, 255, 255, 255, 255, 255, 255, 255, 255, 1, 2, 3, 4], limits)
     }
 
-    @Test(arguments: [
-        [0xFF], [0xC0, 0xAE], [0xED, 0xA0, 0x80], [0xE6, 0x8A], [0x61, 0x80],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xFF], [0xC0, 0xAE], [0xED, 0xA0, 0x80], [0xE6, 0x8A], [0x61, 0x80],
+        ] as [[UInt8]])
     func textThatIsNotUTF8Closes(_ data: [UInt8]) async throws {
         try await expectClose(1007, after: Self.frame(1, data))
         try await expectClose(1007, after: Self.frame(1, [], isFinal: false) + Self.frame(0, data))
