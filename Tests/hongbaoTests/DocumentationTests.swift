@@ -9,15 +9,9 @@ import Testing
 
 /// What the documents show is what happens.
 @Suite struct DocumentationTests {
-    private static func document(_ name: String) throws -> String {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        return try String(contentsOf: root.appendingPathComponent(name), encoding: .utf8)
-    }
-
     @Test func everyExampleInCommandsIsAnsweredAsItSays() async throws {
         // Given: the sample activity, imported and open, as commands.md says at its beginning.
-        let transcript = try ChatTranscript(markdown: Self.document("commands.md"))
+        let transcript = try ChatTranscript(markdown: Document.text("commands.md"))
         #expect(transcript.lines.count > 40)
         let library = MemoryLibrary()
         library.put(
@@ -47,42 +41,36 @@ import Testing
 
     @Test(arguments: ["README.md", "README.zh-CN.md"])
     func everyCommandInTheReadmeRuns(_ name: String) throws {
-        let readme = try Self.document(name)
+        let readme = try Document.text(name)
         let folder = try TemporaryFolder()
-        _ = try folder.file("spring.yaml", try #require(Self.blocks("yaml", in: readme).first))
-        let lines = Self.blocks("sh", in: readme).flatMap { $0.split(separator: "\n").map(String.init) }
+        let files = Document.blocks("yaml", in: readme)
+        try #require(files.count == 2)
+        _ = try folder.file("spring.yaml", files[0])
+        _ = try folder.file("hongbao.yaml", files[1])
+        let lines = Document.blocks("sh", in: readme).flatMap { $0.split(separator: "\n").map(String.init) }
         #expect(lines.contains { $0.hasPrefix("make run") } && lines.contains { $0.hasPrefix("make test") })
         let commands = lines.filter { !$0.hasPrefix("make ") }
-        #expect(commands.count == 8)
+        #expect(commands.count == 10)
+        var server: RunningServer?
         for command in commands {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/bin/sh")
-            process.arguments = ["-c", command]
-            process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
-            let bin = URL(fileURLWithPath: Program.path).deletingLastPathComponent().path
-            process.environment = ["PATH": "\(bin):/usr/bin:/bin"]
-            process.standardInput = FileHandle.nullDevice
-            let output = Pipe()
-            process.standardOutput = output
-            process.standardError = output
-            try process.run()
-            let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 0, "\(name): \(command)\n\(text)")
+            if command.hasPrefix("hongbao serve") {
+                server = try RunningServer(in: folder)
+                continue
+            }
+            // The server has a port of its own, so that nothing else on the machine is in the way.
+            let typed = command.replacingOccurrences(of: "http://127.0.0.1:8080", with: server?.address ?? "")
+            let result = try Shell.run(typed.replacingOccurrences(of: "curl ", with: "curl -sSf "), in: folder.path)
+            #expect(result.status == 0, "\(name): \(command)\n\(result.text)")
+            if command.hasPrefix("curl ") { #expect(result.text.contains("\"status\":\"ok\"")) }
         }
+        #expect(try #require(server).stop() == 0)
     }
 
     @Test func bothReadmesShowTheSameCommands() throws {
         let commands = { (name: String) in
-            Self.blocks("sh", in: try Self.document(name)).flatMap { $0.split(separator: "\n") }
+            Document.blocks("sh", in: try Document.text(name)).flatMap { $0.split(separator: "\n") }
                 .map { $0.prefix { $0 != "#" }.trimmingCharacters(in: .whitespaces) }
         }
         #expect(try commands("README.md") == commands("README.zh-CN.md"))
-    }
-
-    /// The contents of the fenced blocks with this info string.
-    private static func blocks(_ info: String, in markdown: String) -> [String] {
-        markdown.components(separatedBy: "```\(info)\n").dropFirst()
-            .map { $0.components(separatedBy: "\n```").first ?? "" }
     }
 }

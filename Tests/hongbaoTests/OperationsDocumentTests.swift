@@ -1,0 +1,218 @@
+import ChatPlatforms
+import Foundation
+import Resources
+import Testing
+
+/// What operators copy from docs/operations.md and deploy/ works.
+@Suite struct OperationsDocumentTests {
+    /// From an anchor to the next.
+    private static func section(_ anchor: String) throws -> String {
+        let parts = try Document.text("docs/operations.md").components(separatedBy: "<a id=\"").dropFirst()
+        return try #require(parts.first { $0.hasPrefix(anchor + "\"") }, "there is no section \(anchor)")
+    }
+
+    /// The first block of a section with this info string.
+    private static func block(_ info: String, of section: String) throws -> String {
+        let blocks = Document.blocks(info, in: section)
+        return try #require(blocks.first, "there is no block of \(info)")
+    }
+
+    /// `hongbao config` on `yaml`.
+    private func configuration(
+        _ yaml: String, environment: [String: String] = [:]
+    ) throws -> Program.Result {
+        let folder = try TemporaryFolder()
+        _ = try folder.file("hongbao.yaml", yaml + "\n")
+        return try Program.run(["config"], in: folder.path, environment: environment)
+    }
+
+    // MARK: The document
+
+    @Test func everyLinkWithinTheDocumentLeadsSomewhere() throws {
+        let document = try Document.text("docs/operations.md")
+        let anchors = document.components(separatedBy: "<a id=\"").dropFirst().map { $0.prefix { $0 != "\"" } }
+        let links = Set(document.components(separatedBy: "](#").dropFirst().map { $0.prefix { $0 != ")" } })
+        #expect(Set(anchors).count == anchors.count)
+        #expect(links.count > 20)
+        #expect(links.isSubset(of: anchors), "\(links.subtracting(anchors))")
+        #expect(links.isSuperset(of: anchors), "not in the contents: \(Set(anchors).subtracting(links))")
+    }
+
+    @Test func everyConfigurationShownIsTaken() throws {
+        let blocks = Document.blocks("yaml", in: try Document.text("docs/operations.md"))
+        #expect(blocks.count > Platform.allCases.count)
+        for block in blocks {
+            let result = try configuration(block)
+            #expect(result.status == 0, "\(block)\n\(result.errors)")
+            // Each line that sets something does set it.
+            #expect(result.lines.contains { $0.hasSuffix("# file") }, "\(block)")
+        }
+    }
+
+    @Test(arguments: Platform.allCases)
+    func everyPlatformHasASectionThatNamesAllOfItsSettings(_ platform: Platform) throws {
+        let section = try Self.section(platform.rawValue)
+        for setting in platform.adapterType.settings {
+            #expect(section.contains("`\(setting.name)`"), "\(platform.rawValue): \(setting.name)")
+        }
+        for part in ["**那边", "**通了", "**限制"] { #expect(section.contains(part), "\(platform.rawValue): \(part)") }
+        let yaml = try Self.block("yaml", of: section)
+        let lines = try configuration(yaml).lines
+        let name = platform.rawValue
+        #expect(
+            lines.contains { $0.hasPrefix("endpoints.\(name).") || $0.contains(".platform: \(name) ") },
+            "\(yaml) is no endpoint of \(name)")
+    }
+
+    @Test func everyPlatformStandsInTheTableOfNamespaces() throws {
+        let admins = try Self.section("admins")
+        for platform in Platform.allCases {
+            let row = admins.split(separator: "\n").first { line in
+                line.hasPrefix("| `") && line.split(separator: "|")[0].contains("`\(platform.rawValue)`")
+            }
+            let identity = platform.defaultIdentity ?? "red"
+            #expect(
+                row?.contains("`\(identity)`") == true || row?.contains("平台名") == true,
+                "\(platform.rawValue): \(identity)")
+        }
+    }
+
+    @Test func groupAdminsAreTrustedExactlyWhereTheDocumentSaysSo() throws {
+        let admins = try Self.section("admins")
+        let sentence = try #require(admins.split(separator: "\n\n").first { $0.hasPrefix("第 2 条") })
+        for platform in Platform.allCases {
+            #expect(
+                sentence.contains("`\(platform.rawValue)`") == platform.adapterType.signsRoles, "\(platform.rawValue)")
+        }
+    }
+
+    @Test func everyFaultIsExplained() throws {
+        let logs = try Self.section("logs")
+        for fault in WebhookFault.allCases { #expect(logs.contains("`\(fault.rawValue)`"), "\(fault.rawValue)") }
+    }
+
+    @Test(arguments: ["docs/operations.md", "README.md", "README.zh-CN.md"])
+    func everyConfigurationKeyIsExplained(_ name: String) throws {
+        let document = try Document.text(name)
+        let keys = try configuration("").lines.compactMap { $0.split(separator: ":").first }
+        #expect(keys.count > 15)
+        for key in keys + ["endpoints"] { #expect(document.contains("`\(key)`"), "\(name): \(key)") }
+    }
+
+    // MARK: What it tells to run
+
+    @Test func theRedPacketPagesLinesAreAnsweredAndNameEveryRoute() throws {
+        // Given: the section's configuration, an activity that is open, and the program that signs tokens.
+        let section = try Self.section("page")
+        let script = try Self.block("sh", of: section)
+        let folder = try TemporaryFolder()
+        _ = try folder.file("hongbao.yaml", try Self.block("yaml", of: section))
+        _ = try folder.file("player_token.py", try Self.block("python", of: section))
+        _ = try folder.file(
+            "all.yaml", "id: all\nname: 全服\nawards:\n  - {id: bao, prefix: 低保, name: 金币, kind: DI_BAO}\n")
+        let opened = try Shell.run("hongbao activity import all.yaml && hongbao activity start 全服", in: folder.path)
+        #expect(opened.status == 0, "\(opened.text)")
+        // When: everything is typed as it stands, but for the port.
+        let server = try RunningServer(in: folder)
+        let curl = "set -e; curl() { command curl -sS --fail-with-body \"$@\"; echo; }; "
+        let result = try Shell.run(
+            curl + script.replacingOccurrences(of: "http://127.0.0.1:8080", with: server.address), in: folder.path)
+        #expect(server.stop() == 0)
+        // Then: each line is answered with success, and the draw wins.
+        #expect(result.status == 0, "\(result.text)")
+        let answers = result.text.split(separator: "\n")
+        let calls = script.split(separator: "\n").filter { $0.hasPrefix("curl ") }
+        #expect(answers.count == calls.count, "\(result.text)")
+        #expect(answers.allSatisfy { $0.hasPrefix("{\"code\":200,\"msg\":\"success\"") }, "\(result.text)")
+        #expect(answers.contains { $0.contains("\"code\":\"won\"") && $0.contains("\"receipt\":\"all-1\"") })
+        #expect(answers.contains { $0.contains("\"wins\":[{") && $0.contains("剑侠客") })
+        // And: these are the routes that there are.
+        let description = try #require(
+            try JSONSerialization.jsonObject(with: Data(ResourceFile.openAPI.bytes)) as? [String: Any])
+        let routes = Set(try #require(description["paths"] as? [String: Any]).keys.filter { $0.hasPrefix("/api/") })
+        let called = calls.compactMap { $0.components(separatedBy: "$SITE").last }
+        #expect(Set(called) == routes)
+        for route in routes { #expect(section.contains(" \(route)`"), "\(route) is not in the table") }
+    }
+
+    @Test func theProgramThatSignsWebhooksIsAnswered() throws {
+        let section = try Self.section("webhook")
+        let script = try Self.block("sh", of: section)
+        let folder = try TemporaryFolder()
+        _ = try folder.file("hongbao.yaml", try Self.block("yaml", of: section))
+        _ = try folder.file("send.py", try Self.block("python", of: section))
+        let server = try RunningServer(in: folder)
+        let result = try Shell.run(
+            "set -e; " + script.replacingOccurrences(of: "http://127.0.0.1:8080", with: server.address),
+            in: folder.path)
+        #expect(server.stop() == 0)
+        #expect(result.status == 0, "\(result.text)")
+        #expect(result.text.contains("绑定成功") && result.text.contains("现在没有开放的抽奖活动"), "\(result.text)")
+    }
+
+    @Test func everyMetricIsExplainedAndARefusalIsLoggedByItsFault() throws {
+        let folder = try TemporaryFolder()
+        let webhook = try Self.block("yaml", of: Self.section("webhook"))
+        let logs = try Self.block("yaml", of: Self.section("logs"))
+        _ = try folder.file("hongbao.yaml", logs + "\n" + webhook + "\n")
+        let server = try RunningServer(in: folder)
+        let refused = try Shell.run("curl -sS -d '{}' \(server.address)/webhook/webhook", in: folder.path)
+        let metrics = try Shell.run("curl -sS --fail-with-body \(server.address)/metrics", in: folder.path)
+        #expect(server.stop() == 0)
+        #expect(refused.status == 0)
+        #expect(metrics.status == 0)
+        let names = metrics.text.split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }.map {
+            $0.split(separator: " ")[2]
+        }
+        #expect(names.count > 8)
+        let monitoring = try Self.section("monitoring")
+        for name in names { #expect(monitoring.contains("`\(name)`"), "\(name)") }
+        let log = try folder.text("serve.log")
+        #expect(log.contains("webhook request refused") && log.contains("fault=missing_signature"), "\(log)")
+    }
+
+    // MARK: deploy/
+
+    @Test func theSampleConfigurationServesOnceItsSecretIsInTheEnvironment() throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.file("sample.yaml", try Document.text("deploy/hongbao.yaml"))
+        // Nobody starts with a secret that everybody can read: the sample has none.
+        let bare = try Program.run(["serve", "--config", file], in: folder.path)
+        #expect(bare.status == 1)
+        #expect(bare.errors.contains("endpoints.onebot11.secret"), "\(bare.errors)")
+        let variables = ["HONGBAO_ENDPOINTS_ONEBOT11_SECRET": "b1946ac92492d2347c6235b4d2611184"]
+        let lines = try Program.run(["config", "--config", file], in: folder.path, environment: variables).lines
+        #expect(lines.contains("endpoints.onebot11.secret: ********  # environment"))
+        #expect(lines.contains("operation_port: 8081  # file"))
+    }
+
+    @Test func theVariablesThatTheDocumentNamesAreRead() throws {
+        let section = try Self.section("configuration")
+        let yaml = try Self.block("yaml", of: section)
+        let variables = try Self.block("bash", of: section).split(separator: "\n")
+        var environment: [String: String] = [:]
+        for variable in variables {
+            let parts = variable.split(separator: "=", maxSplits: 1).map(String.init)
+            environment[parts[0]] = parts[1] == "…" ? "b1946ac92492d2347c6235b4d2611184" : parts[1]
+        }
+        let result = try configuration(yaml, environment: environment)
+        #expect(result.status == 0, "\(result.errors)")
+        let fromEnvironment = result.lines.filter { $0.hasSuffix("# environment") }
+        #expect(fromEnvironment.count == variables.count, "\(result.output)")
+        #expect(result.lines.contains("admins: [qq:10001, qq:10002]  # environment"))
+    }
+
+    @Test func theUnitAndTheImageStartTheSampleWithoutPrivileges() throws {
+        let unit = try Document.text("deploy/hongbao.service").split(separator: "\n")
+        for line in [
+            "ExecStart=/usr/local/bin/hongbao serve --config /etc/hongbao/hongbao.yaml", "User=hongbao",
+            "StateDirectory=hongbao", "NoNewPrivileges=true", "ProtectSystem=strict", "LimitCORE=0",
+            "LimitNOFILE=65536", "TimeoutStopSec=30", "Restart=on-failure",
+        ] {
+            #expect(unit.contains(Substring(line)), "\(line)")
+        }
+        let image = try Document.text("deploy/Dockerfile").split(separator: "\n")
+        #expect(image.contains("USER hongbao"))
+        #expect(image.contains(#"CMD ["serve", "--config", "/etc/hongbao/hongbao.yaml"]"#))
+    }
+}

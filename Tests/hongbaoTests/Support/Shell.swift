@@ -1,0 +1,25 @@
+import Foundation
+
+/// Runs what a document tells its reader to type.
+enum Shell {
+    /// - Parameter folder: Where it runs. `hongbao` is the built one.
+    /// - Returns: What it wrote, errors included.
+    static func run(
+        _ script: String, in folder: String, environment: [String: String] = [:]
+    ) throws -> (status: Int32, text: String) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", script]
+        process.currentDirectoryURL = URL(fileURLWithPath: folder)
+        let bin = URL(fileURLWithPath: Program.path).deletingLastPathComponent().path
+        process.environment = environment.merging(["PATH": "\(bin):/usr/bin:/bin"]) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, text)
+    }
+}
