@@ -8,7 +8,7 @@ SWIFT_SOURCES = $(wildcard Package.swift Sources Tests Resources \
     Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench crash deps
+.PHONY: help run test interop lint format bench crash deps
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -19,6 +19,10 @@ run: deps ## build, then talk to a sample activity on the terminal
 
 test: deps ## run every test
 	swift test $(SWIFT_FLAGS)
+
+interop: deps ## play the chat platforms with their own SDKs, from PyPI, against the running server
+	swift build $(SWIFT_FLAGS) --product hongbao </dev/null
+	@Tests/Interop/run
 
 lint: ## check the format, and that nothing in Sources may crash by choice
 	swift format lint -s -r -p $(SWIFT_SOURCES)

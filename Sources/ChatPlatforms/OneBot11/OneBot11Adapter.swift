@@ -64,6 +64,14 @@ public struct OneBot11Adapter: PlatformAdapter {
         else { throw .badSignature }
     }
 
+    /// 401 for what is missing, 403 for what is wrong, as the specification has it.
+    public func refusal(_ fault: WebhookFault) -> WebhookResponse {
+        switch fault {
+        case .badSignature, .badToken: WebhookResponse(status: 403)
+        default: fault.bareResponse
+        }
+    }
+
     public func answersInResponse(to message: IncomingMessage) -> Bool { true }
 
     /// A quick operation that says the reply as plain text, without CQ codes; 204 without anything to say.

@@ -70,6 +70,14 @@ struct OneBot11AdapterTests {
         #expect(tested.count == vectors.count && vectors.count > 15)
     }
 
+    @Test(arguments: [
+        (WebhookFault.missingSignature, 401), (.missingToken, 401), (.badSignature, 403), (.badToken, 403),
+        (.malformedBody, 400), (.wrongMethod, 405),
+    ])
+    func refusalTellsMissingFromWrong(_ fault: WebhookFault, _ status: Int) {
+        #expect(adapter.refusal(fault) == WebhookResponse(status: status))
+    }
+
     // MARK: Reading
 
     @Test func groupMessageIsReadWhole() throws {
