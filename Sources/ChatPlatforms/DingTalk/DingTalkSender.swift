@@ -6,32 +6,31 @@ struct DingTalkSender: ReplySender {
     static let maximumMentionCount = 20
 
     /// Where a session address may point besides DingTalk's own hosts.
-    let api: OutboundURL?
+    private let api: OutboundURL?
 
-    var limits: ReplyLimits {
-        // Custom robots may say 20 things a minute and are silenced for ten when they say more; whether session
-        // addresses are held to it is not stated. They are good for about 90 minutes, each tells until when.
-        ReplyLimits(text: Self.textLimit, millisecondsPerChat: 3000, windowSeconds: 3600)
+    init(_ settings: PlatformSettings) throws(SettingFault) {
+        api = try settings.url("api_url")
     }
+
+    /// Custom robots may say 20 things a minute and are silenced for ten when they say more; whether session addresses
+    /// are held to it is not stated. They are good for about 90 minutes, each tells until when.
+    let limits = ReplyLimits(text: textLimit, millisecondsPerChat: 3000, windowSeconds: 3600)
 
     private static let textLimit = TextLimit(1900, .characters)
 
-    var allowedHosts: Set<String> {
-        var hosts: Set = ["oapi.dingtalk.com", "api.dingtalk.com"]
-        if let api { hosts.insert(api.host) }
-        return hosts
-    }
+    private static let ownHosts: Set = ["oapi.dingtalk.com", "api.dingtalk.com"]
+
+    var allowedHosts: Set<String> { api.map { Self.ownHosts.union([$0.host]) } ?? Self.ownHosts }
 
     /// Whether an address out of a payload, whose sender is in doubt, may be called.
-    func mayCall(_ text: String) -> Bool {
-        guard let url = OutboundURL(text), allowedHosts.contains(url.host) else { return false }
-        if let api, (url.scheme, url.host, url.port) == (api.scheme, api.host, api.port) { return true }
-        return url.scheme == "https" && url.port ?? 443 == 443
+    func allows(_ text: String) -> Bool {
+        guard let url = OutboundURL(text) else { return false }
+        return Self.ownHosts.contains(url.host) && url.isUsualHTTPS || api.map(url.hasOrigin) == true
     }
 
     /// Several replies go to the newest address among theirs.
     func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
-        guard let text = replies.last(where: { $0.address.url.map(mayCall) ?? false })?.address.url,
+        guard let text = replies.last(where: { $0.address.url.map(allows) ?? false })?.address.url,
             let url = OutboundURL(text), let last = replies.last
         else { return nil }
         if replies.count == 1 {
@@ -69,7 +68,7 @@ struct DingTalkSender: ReplySender {
     }
 
     func result(of answer: OutboundAnswer) -> DeliveryResult {
-        guard answer.status == 200 else { return DeliveryResult(status: answer) }
+        guard answer.status == 200 else { return result(ofStatus: answer) }
         guard let code = answer.json?["errcode"]?.integerValue else { return .refused(reason: "no errcode") }
         return switch code {
         case 0: .delivered

@@ -1,34 +1,29 @@
-internal import Basics
-
 /// Followup messages to a slash command. They take the command's own token and no other secret.
 ///
 /// - Source: platforms.md section 5.
-public struct DiscordSender: ReplySender {
+struct DiscordSender: ReplySender {
     /// A quarter of an hour, less what a slow call and a clock that is off may take.
     static let tokenLifetimeSeconds: Int64 = 880
 
     /// Webhooks take about five messages in two seconds.
-    public let limits = ReplyLimits(
+    let limits = ReplyLimits(
         text: DiscordText.limit, millisecondsPerChat: 1000, millisecondsPerMessage: 50,
         windowSeconds: DiscordSender.tokenLifetimeSeconds)
 
     private let api: OutboundURL
 
-    public var allowedHosts: Set<String> { [api.host] }
+    var allowedHosts: Set<String> { [api.host] }
 
     init(_ settings: PlatformSettings) throws(SettingFault) {
-        guard let api = try settings.url("api_url", default: "https://discord.com/api/v10") else {
-            throw SettingFault("api_url", "缺少 api_url", "api_url is missing")
-        }
-        self.api = api
+        api = try settings.url("api_url", default: "https://discord.com/api/v10")
     }
 
     /// 1–1024 of printable ASCII.
     static func isToken(_ text: String) -> Bool {
-        1...1024 ~= text.utf8.count && text.utf8.allSatisfy { 0x21...0x7E ~= $0 }
+        text.utf8.count <= 1024 && text.isVisibleASCII
     }
 
-    public func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
+    func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
         // The newest token lives longest.
         guard let address = replies.last?.address, let application = address.account,
             DiscordAdapter.isSnowflake(application), let token = address.message, Self.isToken(token)
@@ -55,12 +50,10 @@ public struct DiscordSender: ReplySender {
             to: api.appending("webhooks", application, token))
     }
 
-    public func result(of answer: OutboundAnswer) -> DeliveryResult {
+    func result(of answer: OutboundAnswer) -> DeliveryResult {
         switch answer.status {
         case 429: .later(afterSeconds: answer.retryAfterSeconds ?? Self.retryAfterSeconds(in: answer))
-        // The token came with the command: there is no newer one.
-        case 401: .refused(reason: "status 401")
-        default: DeliveryResult(status: answer)
+        default: result(ofStatus: answer)
         }
     }
 

@@ -12,11 +12,11 @@ enum DiscordText {
             areEqualBytes(optionName, "text")
         {
             guard let text = option["value"]?.stringValue else { throw .malformedBody }
-            return text.trimmed
+            return MessageField.text(text)
         }
         var words = ["/" + name]
         try append(data["options"], to: &words)
-        return words.joined(separator: " ").trimmed
+        return MessageField.text(words.joined(separator: " "))
     }
 
     /// Recurses once per level of sub-commands, of which the JSON reader lets through few.
@@ -72,7 +72,7 @@ enum DiscordText {
     ) -> Substring.UnicodeScalarView {
         for scheme in ["https://", "http://"] where text.starts(with: scheme.unicodeScalars) {
             let rest = text.dropFirst(scheme.unicodeScalars.count)
-            var address = rest.prefix { isAlphanumeric($0) || "-._~:/?#%&=+,;$".unicodeScalars.contains($0) }
+            var address = rest.prefix { $0.isASCIILetterOrDigit || "-._~:/?#%&=+,;$".unicodeScalars.contains($0) }
             // Behind an address these end a sentence, to Discord as well.
             while let last = address.last, ".,:;".unicodeScalars.contains(last) { address.removeLast() }
             // Discord takes fewer than two characters for no address.
@@ -81,10 +81,4 @@ enum DiscordText {
         return text[..<text.startIndex]
     }
 
-    private static func isAlphanumeric(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar {
-        case "a"..."z", "A"..."Z", "0"..."9": true
-        default: false
-        }
-    }
 }

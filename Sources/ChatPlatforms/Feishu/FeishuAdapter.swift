@@ -31,42 +31,41 @@ public struct FeishuAdapter: PlatformAdapter {
                 + "The API's address, if not https://open.feishu.cn; for Lark https://open.larksuite.com."),
     ]
 
-    private let verificationToken: String
-    private let encryptKey: String?
+    /// After three seconds the platform delivers an event again.
+    public static let responseDeadlineMilliseconds: Int64? = 2500
+
+    private let verificationToken: Secret
+    private let encryptKey: Secret?
     private let botOpenID: String?
     private let appID: String?
-    private let callSender: FeishuSender?
+    private let replySender: FeishuSender?
 
     public init(_ settings: PlatformSettings) throws(SettingFault) {
-        verificationToken = try settings.required("verification_token")
+        verificationToken = try settings.requiredSecret("verification_token")
         let allowsUnsigned = try settings.flag("allow_unsigned", default: false)
-        encryptKey = allowsUnsigned ? settings["encrypt_key"] : try settings.required("encrypt_key")
+        encryptKey = allowsUnsigned ? settings.secret("encrypt_key") : try settings.requiredSecret("encrypt_key")
         botOpenID = settings["bot_open_id"]
         appID = settings["app_id"]
-        let api = try settings.url("api_url", default: "https://open.feishu.cn")
-        switch (appID, settings["app_secret"], api) {
-        case (let appID?, let appSecret?, let api?):
-            callSender = FeishuSender(api: api, appID: appID, appSecret: appSecret)
-        case (.some, nil, _), (nil, .some, _):
-            let missing = appID == nil ? "app_id" : "app_secret"
-            throw SettingFault(
-                missing, "app_id 与 app_secret 要一起填，缺少 \(missing)",
-                "app_id and app_secret belong together: \(missing) is missing")
-        default:
-            callSender = nil
-        }
+        replySender = try FeishuSender(settings)
     }
 
-    public var sender: (any ReplySender)? { callSender }
+    public var sender: (any ReplySender)? { replySender }
 
-    public func answersInResponse(to message: IncomingMessage) -> Bool { false }
-
-    /// The platform reads nothing in it.
-    public func response(to answered: [AnsweredMessage], now: Instant) -> WebhookResponse { .json(.object([:])) }
+    public var startWarning: String? {
+        var warnings: [String] = []
+        if replySender == nil {
+            warnings.append("没有 app_id 和 app_secret：什么都不会回复。Without app_id and app_secret nothing is answered.")
+        }
+        if encryptKey == nil {
+            warnings.append(
+                "没有 encrypt_key：事件没有签名，知道 Verification Token 的人可以冒充任何人。"
+                    + "Without encrypt_key nothing is signed: whoever knows the token can speak for anybody.")
+        }
+        return warnings.isEmpty ? nil : warnings.joined(separator: " ")
+    }
 
     public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
-        try request.requireOwnPath()
-        try request.requirePOST()
+        try request.requireOwnPOST()
         guard let encryptKey else { return try event(try request.jsonBody()) }
         guard request.header("x-lark-signature") != nil else {
             return .answer(try unsignedHandshake(request, encryptKey))
@@ -74,20 +73,18 @@ public struct FeishuAdapter: PlatformAdapter {
         try verify(request, encryptKey)
         guard let encrypted = try request.jsonBody()["encrypt"]?.stringValue else { throw .notEncrypted }
         guard let plaintext = FeishuCipher.decrypt(encrypted, key: encryptKey) else { throw .badCiphertext }
-        guard let object = (try? StrictJSON.parse(plaintext, maximumSize: WebhookRequest.maximumBodySize))?.objectValue
-        else { throw .malformedBody }
-        return try event(object)
+        return try event(try WebhookRequest.jsonObject(plaintext))
     }
 
     /// Plain SHA-256 with the key between what the platform wrote. That more could be appended to such a hash by a
     /// stranger does not matter: behind a document's end nothing may follow.
-    private func verify(_ request: WebhookRequest, _ encryptKey: String) throws(WebhookFault) {
+    private func verify(_ request: WebhookRequest, _ encryptKey: Secret) throws(WebhookFault) {
         guard let signature = request.header("x-lark-signature"),
             let timestamp = request.header("x-lark-request-timestamp"),
             let nonce = request.header("x-lark-request-nonce")
         else { throw .missingSignature }
         guard let digest = Hex.decode(signature), digest.count == SHA256.byteCount else { throw .malformedSignature }
-        let expected = SHA256.hash(data: Array((timestamp + nonce + encryptKey).utf8) + request.body)
+        let expected = SHA256.hash(data: Array((timestamp + nonce + encryptKey.exposedText).utf8) + request.body)
         guard SecretBytes.areEqual(digest, expected) else { throw .badSignature }
     }
 
@@ -96,11 +93,11 @@ public struct FeishuAdapter: PlatformAdapter {
     /// - Throws: For anything else `missingSignature`, whatever is wrong: nothing here may tell whether a ciphertext
     ///   that somebody made up has a right padding.
     private func unsignedHandshake(
-        _ request: WebhookRequest, _ encryptKey: String
+        _ request: WebhookRequest, _ encryptKey: Secret
     ) throws(WebhookFault) -> WebhookResponse {
         guard let encrypted = (try? request.jsonBody())?["encrypt"]?.stringValue,
             let plaintext = FeishuCipher.decrypt(encrypted, key: encryptKey),
-            let object = (try? StrictJSON.parse(plaintext, maximumSize: WebhookRequest.maximumBodySize))?.objectValue,
+            let object = try? WebhookRequest.jsonObject(plaintext),
             case .answer(let response)? = try? event(object)
         else { throw .missingSignature }
         return response
@@ -118,10 +115,15 @@ public struct FeishuAdapter: PlatformAdapter {
         }
         // Events 1.0 have no header; none of them is for us.
         guard let header else { return .messages([]) }
-        if let appID, header["app_id"]?.stringValue.map({ SecretBytes.areEqual($0, appID) }) != true {
+        if let appID, header["app_id"]?.stringValue.map({ areEqualBytes($0, appID) }) != true {
             throw .receiverMismatch
         }
         guard header["event_type"]?.stringValue == "im.message.receive_v1" else { return .messages([]) }
         return .messages(try FeishuMessage.read(object, header: header, botOpenID: botOpenID).map { [$0] } ?? [])
     }
+
+    /// The platform reads nothing in it.
+    public func response(to answered: [AnsweredMessage], now: Instant) -> WebhookResponse { .json(.object([:])) }
+
+    public func answersInResponse(to message: IncomingMessage) -> Bool { false }
 }

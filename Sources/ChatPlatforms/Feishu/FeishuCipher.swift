@@ -13,10 +13,10 @@ enum FeishuCipher {
     ///   - encrypted: Base64.
     ///   - key: The Encrypt Key as it was written.
     /// - Returns: Nil for whatever is wrong with it: one answer, so that nobody learns about the padding.
-    static func decrypt(_ encrypted: String, key: String) -> [UInt8]? {
+    static func decrypt(_ encrypted: String, key: Secret) -> [UInt8]? {
         guard let bytes = Base64.decode(encrypted), bytes.count >= 2 * vectorSize,
             let plaintext = try? AES._CBC.decrypt(
-                bytes.dropFirst(vectorSize), using: SymmetricKey(data: SHA256.hash(data: Array(key.utf8))),
+                bytes.dropFirst(vectorSize), using: SymmetricKey(data: SHA256.hash(data: key.exposedBytes)),
                 iv: AES._CBC.IV(ivBytes: bytes.prefix(vectorSize)))
         else { return nil }
         return Array(plaintext)

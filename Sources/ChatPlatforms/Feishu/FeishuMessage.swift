@@ -1,5 +1,3 @@
-internal import Basics
-
 /// Reads the event `im.message.receive_v1`.
 ///
 /// - Source: platforms.md section 7.
@@ -17,65 +15,42 @@ enum FeishuMessage {
             let kind = message["message_type"]?.stringValue
         else { throw .malformedBody }
         guard senderType == "user", kind == "text" else { return nil }
-        guard let eventID = id(header["event_id"]), let userID = id(sender["sender_id"]?.objectValue?["open_id"]),
-            let messageID = id(message["message_id"]), let chatID = id(message["chat_id"]),
-            let chatType = message["chat_type"]?.stringValue, let content = message["content"]?.stringValue,
-            let written = text(inContent: content)
-        else { throw .malformedBody }
+        let userID = try MessageField.id(sender["sender_id"]?.objectValue?["open_id"])
+        let messageID = try MessageField.id(message["message_id"])
+        let chatID = try MessageField.id(message["chat_id"])
+        guard let chatType = message["chat_type"]?.stringValue, let content = message["content"]?.stringValue else {
+            throw .malformedBody
+        }
+        let written = try text(inContent: content)
         let isPrivate = chatType == "p2p"
         let mentions = try mentions(message["mentions"])
         let (text, isMentioned) = replaceMentions(
             in: written, mentions, botOpenID: botOpenID, takesFirstForBot: botOpenID == nil && !isPrivate)
 
         var incoming = IncomingMessage(
-            userID: userID, chatID: chatID, messageID: messageID, text: text.trimmed, dedupe: eventID)
+            userID: userID, chatID: chatID, messageID: messageID, text: text.trimmed,
+            dedupe: try MessageField.id(header["event_id"]))
         incoming.isPrivate = isPrivate
         incoming.postID = messageID
-        incoming.account = try optionalID(header["app_id"]) ?? ""
-        incoming.sentAt = try sentAt(message["create_time"] ?? header["create_time"])
+        incoming.account = try MessageField.optionalID(header["app_id"]) ?? ""
+        if let time = message["create_time"] ?? header["create_time"] {
+            incoming.sentAt = try MessageField.instant(digits: time.stringValue, millisecondsPerUnit: 1)
+        }
         incoming.isMentioned = isMentioned
         // An answer goes into the topic of its message: answers to different topics are not for one message.
-        let thread = try optionalID(message["thread_id"])
-        let root = try optionalID(message["root_id"])
+        let thread = try MessageField.optionalID(message["thread_id"])
+        let root = try MessageField.optionalID(message["root_id"])
         incoming.address = ReplyAddress(
             chat: chatID, isPrivate: isPrivate, user: userID, message: messageID,
             thread: thread ?? root ?? (chatType == "topic_group" ? messageID : nil))
         return incoming
     }
 
-    /// At most 128 bytes, none of them a control character.
-    private static func id(_ value: JSONValue?) -> String? {
-        guard let text = value?.nonEmptyString, text.utf8.count <= 128,
-            !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
-        else { return nil }
-        return text
-    }
-
-    /// Nil when it is missing, null or empty, as the platform leaves fields out.
-    private static func optionalID(_ value: JSONValue?) throws(WebhookFault) -> String? {
-        switch value {
-        case nil, .null?, .string("")?: return nil
-        default:
-            guard let id = id(value) else { throw .malformedBody }
-            return id
-        }
-    }
-
-    /// Milliseconds, written as a string.
-    private static func sentAt(_ value: JSONValue?) throws(WebhookFault) -> Instant? {
-        guard let value else { return nil }
-        guard let text = value.stringValue, text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }),
-            let milliseconds = Int64(text), 0...253_402_300_799_999 ~= milliseconds
-        else { throw .malformedBody }
-        return Instant(milliseconds: milliseconds)
-    }
-
     /// `content` is a JSON document within a string.
-    private static func text(inContent content: String) -> String? {
-        let document = try? StrictJSON.parse(Array(content.utf8), maximumSize: WebhookRequest.maximumBodySize)
-        guard let text = document?.objectValue?["text"]?.stringValue else { return nil }
-        // Far beyond any command: enough is kept to see that it is none.
-        return text.utf8.count <= 64 * 1024 ? text : String(text.unicodeScalars.prefix(8 * 1024))
+    private static func text(inContent content: String) throws(WebhookFault) -> String {
+        let document = try WebhookRequest.jsonObject(Array(content.utf8))
+        guard let text = document["text"]?.stringValue else { throw .malformedBody }
+        return MessageField.text(text)
     }
 
     private struct Mention {

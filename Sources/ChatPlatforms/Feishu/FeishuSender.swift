@@ -4,29 +4,45 @@ internal import Crypto
 ///
 /// - Source: platforms.md section 7.
 struct FeishuSender: ReplySender {
-    let api: OutboundURL
-    let appID: String
-    let appSecret: String
+    private let api: OutboundURL
+    private let appID: String
+    private let appSecret: Secret
 
-    var limits: ReplyLimits {
-        // Five a second per group, which all its bots share; a thousand a minute in all. A request may have 150 KB, but
-        // nobody reads that much in a chat.
-        ReplyLimits(
-            text: TextLimit(4000, .characters), millisecondsPerChat: 200, millisecondsPerMessage: 70, windowSeconds: 600
-        )
+    /// - Returns: Nil without `app_id` and `app_secret`.
+    init?(_ settings: PlatformSettings) throws(SettingFault) {
+        api = try settings.url("api_url", default: "https://open.feishu.cn")
+        switch (settings["app_id"], settings.secret("app_secret")) {
+        case (let appID?, let appSecret?):
+            self.appID = appID
+            self.appSecret = appSecret
+        case (nil, nil):
+            return nil
+        case (let appID, _):
+            let missing = appID == nil ? "app_id" : "app_secret"
+            throw SettingFault(
+                missing, "app_id 与 app_secret 要一起填，缺少 \(missing)",
+                "app_id and app_secret belong together: \(missing) is missing")
+        }
     }
+
+    /// Five a second per group, which all its bots share; a thousand a minute in all.
+    let limits = ReplyLimits(
+        text: textLimit, millisecondsPerChat: 200, millisecondsPerMessage: 70, windowSeconds: 600)
+
+    /// A request may have 150 KB, but nobody reads that much in a chat.
+    private static let textLimit = TextLimit(4000, .characters)
 
     var allowedHosts: Set<String> { [api.host] }
 
     func tokenCall() -> OutboundCall? {
         .json(
-            .object(["app_id": .string(appID), "app_secret": .string(appSecret)]),
+            .object(["app_id": .string(appID), "app_secret": .string(appSecret.exposedText)]),
             to: api.appending("open-apis", "auth", "v3", "tenant_access_token", "internal"))
     }
 
     func token(from answer: OutboundAnswer) -> AccessToken? {
         guard answer.status == 200, let json = answer.json, json["code"]?.integerValue == 0,
-            let token = json["tenant_access_token"]?.nonEmptyString, token.utf8.allSatisfy({ 0x21...0x7E ~= $0 }),
+            let token = json["tenant_access_token"]?.nonEmptyString, token.isVisibleASCII,
             let lifetime = json["expire"]?.integerValue, lifetime > 0
         else { return nil }
         return AccessToken(token, lifetimeSeconds: lifetime)
@@ -57,24 +73,17 @@ struct FeishuSender: ReplySender {
 
     private static func textWithMention(_ reply: OutgoingReply) -> String {
         let user = reply.address.user
-        let isSafe = user.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                true
-            default: false
-            }
-        }
         // `all` is everybody.
-        let mention = reply.address.isPrivate || !isSafe || user == "all" ? "" : "<at user_id=\"\(user)\"></at> "
+        let mention =
+            reply.address.isPrivate || !user.isPlainName || user == "all" ? "" : "<at user_id=\"\(user)\"></at> "
         return mention + disarmed(reply.text)
     }
 
-    /// A text message knows `<at …>`, tags of style, and `[text](address)`.
+    /// Cut to what is taken. A text message knows `<at …>`, tags of style, and `[text](address)`.
     private static func disarmed(_ text: String) -> String {
         var result = String.UnicodeScalarView()
         var previous: Unicode.Scalar?
-        for scalar in text.withTagsDisarmed.unicodeScalars {
+        for scalar in textLimit.cut(text).withTagsDisarmed.unicodeScalars {
             // Full-width, like the tags: what was a link is read as it was written.
             result.append(previous == "]" && scalar == "(" ? "（" : scalar)
             previous = scalar
@@ -85,7 +94,7 @@ struct FeishuSender: ReplySender {
     func result(of answer: OutboundAnswer) -> DeliveryResult {
         // The code is there whatever the status; an answer without one is from somebody in between.
         guard let code = answer.json?["code"]?.integerValue else {
-            let result = DeliveryResult(status: answer)
+            let result = result(ofStatus: answer)
             return result == .delivered ? .later(afterSeconds: nil) : result
         }
         return switch code {

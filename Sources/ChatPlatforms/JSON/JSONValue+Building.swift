@@ -5,7 +5,8 @@ extension JSONValue {
     public static func object(_ members: KeyValuePairs<String, JSONValue?>) -> JSONValue {
         .object(
             JSONObject(
-                uniqueMembers: members.compactMap { key, value in value.map { JSONObject.Member(key: key, value: $0) } }))
+                uniqueMembers: members.compactMap { key, value in value.map { JSONObject.Member(key: key, value: $0) } }
+            ))
     }
 
     public static func integer(_ value: Int64) -> JSONValue { .number(JSONNumber(value)) }
@@ -16,7 +17,7 @@ extension JSONValue {
     public var idText: String? {
         switch self {
         case .string(let text): text.isEmpty ? nil : text
-        case .number(let number): number.integer.map { String($0) }
+        case .number(let number): number.integer == nil ? nil : number.text
         case .object, .array, .bool, .null: nil
         }
     }

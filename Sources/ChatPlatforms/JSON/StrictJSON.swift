@@ -179,19 +179,25 @@ private struct StrictJSONReader {
         }
         while true {
             values.append(try value(depth: depth))
+            if try !hasMore(before: UInt8(ascii: "]")) { return values }
+        }
+    }
+
+    /// Takes the comma behind an element, or the bracket that closes them.
+    private mutating func hasMore(before bracket: UInt8) throws(StrictJSONError) -> Bool {
+        skipWhiteSpace()
+        let comma = index
+        switch byte(at: index) {
+        case UInt8(ascii: ","):
+            index += 1
             skipWhiteSpace()
-            switch byte(at: index) {
-            case UInt8(ascii: ","):
-                let comma = index
-                index += 1
-                skipWhiteSpace()
-                if byte(at: index) == UInt8(ascii: "]") { throw StrictJSONError(.trailingComma, at: comma) }
-            case UInt8(ascii: "]"):
-                index += 1
-                return values
-            default:
-                throw unexpected(.expectedCommaOrEnd)
-            }
+            if byte(at: index) == bracket { throw StrictJSONError(.trailingComma, at: comma) }
+            return true
+        case bracket:
+            index += 1
+            return false
+        default:
+            throw unexpected(.expectedCommaOrEnd)
         }
     }
 
@@ -226,19 +232,7 @@ private struct StrictJSONReader {
             index += 1
             skipWhiteSpace()
             members.append(JSONObject.Member(key: key, value: try value(depth: depth)))
-            skipWhiteSpace()
-            switch byte(at: index) {
-            case UInt8(ascii: ","):
-                let comma = index
-                index += 1
-                skipWhiteSpace()
-                if byte(at: index) == UInt8(ascii: "}") { throw StrictJSONError(.trailingComma, at: comma) }
-            case UInt8(ascii: "}"):
-                index += 1
-                return JSONObject(uniqueMembers: members)
-            default:
-                throw unexpected(.expectedCommaOrEnd)
-            }
+            if try !hasMore(before: UInt8(ascii: "}")) { return JSONObject(uniqueMembers: members) }
         }
     }
 
@@ -248,7 +242,7 @@ private struct StrictJSONReader {
         if bytes[index] == UInt8(ascii: "-") { index += 1 }
         if byte(at: index) == UInt8(ascii: "0") {
             index += 1
-            if isDigit(byte(at: index)) { throw StrictJSONError(.invalidNumber, at: start) }
+            if byte(at: index).isDigit { throw StrictJSONError(.invalidNumber, at: start) }
         } else {
             try digits(from: start)
         }
@@ -267,13 +261,8 @@ private struct StrictJSONReader {
 
     mutating func digits(from start: Int) throws(StrictJSONError) {
         guard index < bytes.count else { throw StrictJSONError(.unexpectedEnd, at: index) }
-        guard isDigit(bytes[index]) else { throw StrictJSONError(.invalidNumber, at: start) }
-        while isDigit(byte(at: index)) { index += 1 }
-    }
-
-    @inline(__always)
-    func isDigit(_ byte: UInt8) -> Bool {
-        byte &- 0x30 < 10
+        guard bytes[index].isDigit else { throw StrictJSONError(.invalidNumber, at: start) }
+        while byte(at: index).isDigit { index += 1 }
     }
 
     func text(_ range: Range<Int>) -> String {
@@ -367,7 +356,7 @@ private struct StrictJSONReader {
         for _ in 0..<4 {
             guard index < bytes.count else { throw StrictJSONError(.unexpectedEnd, at: index) }
             switch bytes[index] {
-            case let digit where isDigit(digit): value = value << 4 | UInt32(digit - 0x30)
+            case let digit where digit.isDigit: value = value << 4 | UInt32(digit - 0x30)
             case let letter where (0x61...0x66).contains(letter | 0x20):
                 value = value << 4 | UInt32((letter | 0x20) - 87)
             default: throw StrictJSONError(.invalidEscape, at: start)

@@ -32,33 +32,26 @@ public struct LINEAdapter: PlatformAdapter {
     /// A reply token is good for about a minute after the message; beyond this it is not relied on.
     static let replyTokenSeconds: Int64 = 50
 
-    private let channelSecret: SymmetricKey
+    private let key: SymmetricKey
     private let replySender: LINESender?
 
     public init(_ settings: PlatformSettings) throws(SettingFault) {
-        channelSecret = SymmetricKey(data: Array(try settings.required("channel_secret").utf8))
-        let url = try settings.url("api_url", default: "https://api.line.me")
-        let pushes = try settings.flag("push", default: false)
-        guard let url, let token = settings["channel_access_token"] else {
-            if pushes {
-                throw SettingFault(
-                    "channel_access_token", "push 为 true 时必须填写 channel_access_token",
-                    "push needs channel_access_token")
-            }
-            replySender = nil
-            return
-        }
-        replySender = LINESender(url: url, token: token, pushes: pushes)
+        key = SymmetricKey(data: try settings.requiredSecret("channel_secret").exposedBytes)
+        replySender = try LINESender(settings)
     }
 
     public var sender: (any ReplySender)? { replySender }
 
+    public var startWarning: String? {
+        guard replySender == nil else { return nil }
+        return "没有 channel_access_token：什么都不会回复。Without channel_access_token nothing is answered."
+    }
+
     public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
-        try request.requirePOST()
-        try request.requireOwnPath()
+        try request.requireOwnPOST()
         try verify(request)
         let body = try request.jsonBody()
-        let account = try Self.id(body["destination"])
+        let account = try MessageField.id(body["destination"])
         guard let events = body["events"]?.arrayValue else { throw .malformedBody }
         var messages: [IncomingMessage] = []
         for event in events {
@@ -71,8 +64,8 @@ public struct LINEAdapter: PlatformAdapter {
     /// The signature is compared as the text that it must be, so another spelling of the same base64 is refused too.
     private func verify(_ request: WebhookRequest) throws(WebhookFault) {
         guard let signature = request.header("x-line-signature") else { throw .missingSignature }
-        let code = HMAC<SHA256>.authenticationCode(for: request.body, using: channelSecret)
-        guard SecretBytes.areEqual(signature, Base64.encode(code)) else { throw .badSignature }
+        let code = HMAC<SHA256>.authenticationCode(for: request.body, using: key)
+        guard SecretBytes.areEqual(signature.utf8, Base64.encode(code).utf8) else { throw .badSignature }
     }
 
     /// Nil for what is no text message of a person that we may answer.
@@ -88,35 +81,32 @@ public struct LINEAdapter: PlatformAdapter {
         let chat: String
         switch sourceType {
         case "user": chat = ""
-        case "group": chat = try id(source["groupId"])
-        case "room": chat = try id(source["roomId"])
+        case "group": chat = try MessageField.id(source["groupId"])
+        case "room": chat = try MessageField.id(source["roomId"])
         default: return nil
         }
         // Groups leave it out for users of old versions of LINE; nobody could be told apart then.
         if !chat.isEmpty, source["userId"] == nil { return nil }
-        return try message(content, from: id(source["userId"]), in: chat, event: event, account: account)
+        return try message(content, from: MessageField.id(source["userId"]), in: chat, event: event, account: account)
     }
 
     private static func message(
         _ content: JSONObject, from user: String, in chat: String, event: JSONObject, account: String
     ) throws(WebhookFault) -> IncomingMessage {
-        guard let written = content["text"]?.stringValue, let timestamp = event["timestamp"]?.integerValue else {
-            throw .malformedBody
-        }
-        let messageID = try id(content["id"])
+        guard let written = content["text"]?.stringValue else { throw .malformedBody }
+        let messageID = try MessageField.id(content["id"])
         let (text, isMentioned) = withoutOwnMentions(written, content["mention"]?.objectValue)
         var message = IncomingMessage(
-            userID: user, chatID: chat, messageID: messageID, text: text.trimmed,
-            dedupe: try id(event["webhookEventId"]))
-        let sentAt = Instant(milliseconds: timestamp)
+            userID: user, chatID: chat, messageID: messageID, text: MessageField.text(text),
+            dedupe: try MessageField.id(event["webhookEventId"]))
+        let sentAt = try MessageField.instant(event["timestamp"], millisecondsPerUnit: 1)
         message.isPrivate = chat.isEmpty
-        message.postID = messageID
         message.account = account
         message.sentAt = sentAt
         message.isMentioned = isMentioned
         message.address = ReplyAddress(
             chat: chat.isEmpty ? user : chat, isPrivate: chat.isEmpty, user: user,
-            message: try event["replyToken"].map { value throws(WebhookFault) in try id(value) }, account: account,
+            message: try MessageField.optionalID(event["replyToken"]), account: account,
             expiresAt: sentAt.advanced(bySeconds: replyTokenSeconds))
         return message
     }
@@ -150,14 +140,6 @@ public struct LINEAdapter: PlatformAdapter {
             unchanged = place.lowerBound
         }
         return (String(scalars), !own.isEmpty)
-    }
-
-    /// An id as LINE writes it: a string of 1–128 bytes without control characters.
-    private static func id(_ value: JSONValue?) throws(WebhookFault) -> String {
-        guard let text = value?.nonEmptyString, text.utf8.count <= 128,
-            !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
-        else { throw .malformedBody }
-        return text
     }
 
     /// A bare 200: LINE reads no body.

@@ -4,16 +4,22 @@ internal import Crypto
 ///
 /// - Source: platforms.md section 12.
 struct LINESender: ReplySender {
-    let url: OutboundURL
-    let token: String
-    let pushes: Bool
+    private let api: OutboundURL
+    private let accessToken: Secret
+    private let pushes: Bool
 
     let limits: ReplyLimits
 
-    init(url: OutboundURL, token: String, pushes: Bool) {
-        self.url = url
-        self.token = token
-        self.pushes = pushes
+    /// - Returns: Nil without `channel_access_token`.
+    init?(_ settings: PlatformSettings) throws(SettingFault) {
+        api = try settings.url("api_url", default: "https://api.line.me")
+        pushes = try settings.flag("push", default: false)
+        guard let accessToken = settings.secret("channel_access_token") else {
+            guard pushes else { return nil }
+            throw SettingFault(
+                "channel_access_token", "push 为 true 时必须填写 channel_access_token", "push needs channel_access_token")
+        }
+        self.accessToken = accessToken
         // Each reply has a token of its own and costs nothing, so none are merged; LINE takes 2000 calls a second. A
         // push has no window; an hour later nobody waits for it.
         limits = ReplyLimits(
@@ -21,7 +27,7 @@ struct LINESender: ReplySender {
             windowSeconds: pushes ? 3600 : LINEAdapter.replyTokenSeconds, mergesReplies: false, allowsPush: pushes)
     }
 
-    var allowedHosts: Set<String> { [url.host] }
+    var allowedHosts: Set<String> { [api.host] }
 
     /// A reply where there is a token that was not used yet, else a push where that is allowed.
     ///
@@ -30,17 +36,17 @@ struct LINESender: ReplySender {
         guard let reply = replies.last else { return nil }
         let text = limits.text.cut(replies.map(\.text).joined(separator: "\n"))
         let messages = JSONValue.array([.object(["type": "text", "text": .string(text)])])
-        let headers = ["Authorization": "Bearer " + self.token]
+        let headers = ["Authorization": "Bearer " + accessToken.exposedText]
         // A token works once, and the first reply took it.
         if reply.number == 1, let replyToken = reply.address.message {
             return .json(
                 .object(["replyToken": .string(replyToken), "messages": messages]),
-                to: url.appending("v2", "bot", "message", "reply"), headers: headers)
+                to: api.appending("v2", "bot", "message", "reply"), headers: headers)
         }
         guard pushes else { return nil }
         return .json(
             .object(["to": .string(reply.address.chat), "messages": messages]),
-            to: url.appending("v2", "bot", "message", "push"),
+            to: api.appending("v2", "bot", "message", "push"),
             headers: headers.merging(["X-Line-Retry-Key": Self.retryKey(for: reply.key)]) { $1 })
     }
 
@@ -48,9 +54,7 @@ struct LINESender: ReplySender {
         switch answer.status {
         // An earlier attempt with this retry key was taken.
         case 409: .delivered
-        // The token is fixed; there is no newer one to be had.
-        case 401: .refused(reason: "status 401")
-        default: DeliveryResult(status: answer)
+        default: result(ofStatus: answer)
         }
     }
 

@@ -33,12 +33,15 @@ public struct MatrixAdapter: PlatformAdapter {
                 + "What the ids of this service's users begin with, such as @_bot_; their messages are left out."),
     ]
 
-    private let homeserverToken: String
+    /// Transactions of many events are larger than what other platforms send.
+    public static let maximumBodySize = MatrixTransaction.maximumSize
+
+    private let token: BearerToken
     private let replySender: MatrixSender?
     private let events: MatrixEvents
 
     public init(_ settings: PlatformSettings) throws(SettingFault) {
-        homeserverToken = try settings.required("hs_token")
+        token = BearerToken(secret: try settings.requiredSecret("hs_token"), mayStandInQuery: true)
         let user = settings["user_id"]
         if let user, !user.hasPrefix("@") || !user.dropFirst(2).dropLast().contains(":") {
             throw SettingFault(
@@ -50,22 +53,18 @@ public struct MatrixAdapter: PlatformAdapter {
                 "user_namespace_prefix", "user_namespace_prefix 应以 @ 开头", "user_namespace_prefix must begin with @")
         }
         events = MatrixEvents(ownUserID: user, ownPrefix: prefix)
-        switch (try settings.url("homeserver_url"), settings["as_token"]) {
-        case (let url?, let token?): replySender = MatrixSender(homeserver: url, token: token)
-        case (nil, nil): replySender = nil
-        case (nil, _?):
-            throw SettingFault(
-                "homeserver_url", "填写了 as_token，还需要 homeserver_url", "as_token needs homeserver_url beside it")
-        case (_?, nil):
-            throw SettingFault(
-                "as_token", "填写了 homeserver_url，还需要 as_token", "homeserver_url needs as_token beside it")
-        }
+        replySender = try MatrixSender(settings)
     }
 
     public var sender: (any ReplySender)? { replySender }
 
+    public var startWarning: String? {
+        guard replySender == nil else { return nil }
+        return "没有 as_token 和 homeserver_url：什么都不会回复。Without as_token and homeserver_url nothing is answered."
+    }
+
     public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
-        try verify(request)
+        try token.verify(request)
         switch try Self.route(of: request) {
         case .transaction:
             guard request.isOfType("application/json") else { throw .wrongMediaType }
@@ -75,18 +74,6 @@ public struct MatrixAdapter: PlatformAdapter {
         case .query:
             return .answer(Self.error("M_NOT_FOUND", status: 404))
         }
-    }
-
-    /// In the header, or in the query as older homeservers have it; each place that holds a token must be right.
-    private func verify(_ request: WebhookRequest) throws(WebhookFault) {
-        var tokens = request.query.filter { areEqualBytes($0.name, "access_token") }.map(\.value)
-        if request.headers.contains(where: { $0.name == "authorization" }) {
-            tokens.append(try request.bearerToken())
-        }
-        guard !tokens.isEmpty else { throw .missingToken }
-        var isRight = true
-        for token in tokens where !SecretBytes.areEqual(token, homeserverToken) { isRight = false }
-        guard isRight else { throw .badToken }
     }
 
     private enum Route {

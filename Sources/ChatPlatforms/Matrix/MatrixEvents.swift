@@ -18,9 +18,9 @@ struct MatrixEvents: Sendable {
     private func message(of event: JSONObject) -> IncomingMessage? {
         guard event["type"]?.stringValue == "m.room.message", event["state_key"] == nil,
             let content = event["content"]?.objectValue, content["msgtype"]?.stringValue == "m.text",
-            let written = content["body"]?.stringValue, let user = Self.id(event["sender"]), !isOurs(user),
-            let room = Self.id(event["room_id"]), let eventID = Self.id(event["event_id"]),
-            let milliseconds = event["origin_server_ts"]?.integerValue
+            let written = content["body"]?.stringValue, let user = try? MessageField.id(event["sender"]), !isOurs(user),
+            let room = try? MessageField.id(event["room_id"]), let eventID = try? MessageField.id(event["event_id"]),
+            let sentAt = try? MessageField.instant(event["origin_server_ts"], millisecondsPerUnit: 1)
         else { return nil }
         let relation = content["m.relates_to"]?.objectValue
         if relation?["rel_type"]?.stringValue == "m.replace" { return nil }
@@ -30,10 +30,10 @@ struct MatrixEvents: Sendable {
         let mentioned = content["m.mentions"]?.objectValue?["user_ids"]?.arrayValue ?? []
 
         var message = IncomingMessage(
-            userID: user, chatID: room, messageID: eventID, text: addressed ?? spoken, dedupe: eventID)
-        message.postID = eventID
+            userID: user, chatID: room, messageID: eventID, text: MessageField.text(addressed ?? spoken),
+            dedupe: eventID)
         message.account = ownUserID ?? ""
-        message.sentAt = Instant(milliseconds: milliseconds)
+        message.sentAt = sentAt
         message.isMentioned = addressed != nil || ownUserID.map { mentioned.contains(.string($0)) } ?? false
         message.address = ReplyAddress(chat: room, isPrivate: false, user: user, message: eventID)
         return message
@@ -42,13 +42,6 @@ struct MatrixEvents: Sendable {
     private func isOurs(_ user: String) -> Bool {
         if let ownUserID, areEqualBytes(user, ownUserID) { return true }
         return ownPrefix.map { user.utf8.starts(with: $0.utf8) } ?? false
-    }
-
-    private static func id(_ value: JSONValue?) -> String? {
-        guard let text = value?.nonEmptyString, text.utf8.count <= 128,
-            !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
-        else { return nil }
-        return text
     }
 
     /// A reply may repeat what it answers: lines that begin with `> `, then an empty one.

@@ -4,8 +4,25 @@ internal import Crypto
 ///
 /// - Source: platforms.md section 15.
 struct MatrixSender: ReplySender {
-    let homeserver: OutboundURL
-    let token: String
+    private let homeserver: OutboundURL
+    private let accessToken: Secret
+
+    /// - Returns: Nil without `homeserver_url` and `as_token`.
+    init?(_ settings: PlatformSettings) throws(SettingFault) {
+        switch (try settings.url("homeserver_url"), settings.secret("as_token")) {
+        case (let homeserver?, let accessToken?):
+            self.homeserver = homeserver
+            self.accessToken = accessToken
+        case (nil, nil):
+            return nil
+        case (nil, _?):
+            throw SettingFault(
+                "homeserver_url", "填写了 as_token，还需要 homeserver_url", "as_token needs homeserver_url beside it")
+        case (_?, nil):
+            throw SettingFault(
+                "as_token", "填写了 homeserver_url，还需要 as_token", "homeserver_url needs as_token beside it")
+        }
+    }
 
     /// An event has 65,536 bytes, and escaping may make six of one. Homeservers limit how fast notices go out unless the
     /// registration says `rate_limited: false`.
@@ -33,7 +50,7 @@ struct MatrixSender: ReplySender {
             ]),
             to: homeserver.appending(
                 "_matrix", "client", "v3", "rooms", first.address.chat, "send", "m.room.message", key),
-            method: "PUT", headers: ["Authorization": "Bearer " + self.token])
+            method: "PUT", headers: ["Authorization": "Bearer " + accessToken.exposedText])
     }
 
     func result(of answer: OutboundAnswer) -> DeliveryResult {
@@ -42,9 +59,7 @@ struct MatrixSender: ReplySender {
             .later(
                 afterSeconds: answer.json?["retry_after_ms"]?.integerValue
                     .flatMap { (0...3_600_000).contains($0) ? ($0 + 999) / 1000 : nil } ?? answer.retryAfterSeconds)
-        // The token is fixed; there is no newer one to be had.
-        case 401: .refused(reason: "status 401")
-        default: DeliveryResult(status: answer)
+        default: result(ofStatus: answer)
         }
     }
 }

@@ -30,21 +30,20 @@ public struct MattermostAdapter: PlatformAdapter {
     /// `response_url` takes posts for 30 minutes.
     static let responseSeconds: Int64 = 29 * 60
 
-    private let token: String
+    private let token: Secret
     private let ownUserID: String?
     private let replySender: MattermostSender?
 
     public init(_ settings: PlatformSettings) throws(SettingFault) {
-        token = try settings.required("token")
+        token = try settings.requiredSecret("token")
         ownUserID = settings["bot_user_id"]
-        replySender = try settings.url("site_url").map { MattermostSender(site: $0) }
+        replySender = try MattermostSender(settings)
     }
 
     public var sender: (any ReplySender)? { replySender }
 
     public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
-        try request.requirePOST()
-        try request.requireOwnPath()
+        try request.requireOwnPOST()
         // The token stands in the body, so that is read first.
         let fields = try Fields(request)
         try verify(fields, request)
@@ -59,27 +58,19 @@ public struct MattermostAdapter: PlatformAdapter {
     /// The header comes with slash commands only; where it is, both must be right.
     private func verify(_ fields: Fields, _ request: WebhookRequest) throws(WebhookFault) {
         guard let stated = fields.token, !stated.isEmpty else { throw .missingToken }
-        var isRight = SecretBytes.areEqual(stated, token)
+        guard SecretBytes.areEqual(stated, token) else { throw .badToken }
         if request.headers.contains(where: { $0.name == "authorization" }) {
-            let isRightInHeader = SecretBytes.areEqual(try request.bearerToken(schemes: ["token"]), token)
-            isRight = isRight && isRightInHeader
+            try BearerToken(secret: token, schemes: ["token"]).verify(request)
         }
-        guard isRight else { throw .badToken }
     }
 
     private func post(_ fields: Fields, from user: String) throws(WebhookFault) -> IncomingMessage {
         let postID = try fields.id("post_id")
-        let written = try fields.required("text").trimmed
-        var text = written
-        // Most trigger words are no mention and belong to the command; one that begins with `@` is the bot's name.
-        if let trigger = try fields.text("trigger_word"), trigger.hasPrefix("@"),
-            written.utf8.starts(with: trigger.utf8)
-        {
-            text = String(decoding: written.utf8.dropFirst(trigger.utf8.count), as: UTF8.self).trimmed
-        }
+        let (text, isMentioned) = try MessageField.text(
+            fields.required("text"), trigger: fields.text("trigger_word"))
         var message = IncomingMessage(
             userID: user, chatID: try fields.id("channel_id"), messageID: postID, text: text, dedupe: postID)
-        message.isMentioned = !areEqualBytes(text, written)
+        message.isMentioned = isMentioned
         message.sentAt = try fields.sentAt()
         return message
     }
@@ -87,10 +78,11 @@ public struct MattermostAdapter: PlatformAdapter {
     private func command(_ fields: Fields, from user: String, now: Instant) throws(WebhookFault) -> IncomingMessage {
         let name = try fields.required("command")
         let arguments = try fields.required("text")
-        let id = Self.shortID(try fields.id("trigger_id", maximumSize: 1024))
+        let id = try Self.shortID(fields.required("trigger_id"))
         let channel = try fields.id("channel_id")
         var message = IncomingMessage(
-            userID: user, chatID: channel, messageID: id, text: (name + " " + arguments).trimmed, dedupe: id)
+            userID: user, chatID: channel, messageID: id, text: MessageField.text(name + " " + arguments),
+            dedupe: id)
         message.isMentioned = true
         message.isPrivate = try Self.isDirect(fields.text("channel_name") ?? "", of: user)
         if let replySender, let url = try fields.text("response_url"), replySender.allows(url) {
@@ -102,8 +94,10 @@ public struct MattermostAdapter: PlatformAdapter {
     }
 
     /// Trigger ids hold a signature and have some 220 bytes; one that is longer than an id may be goes by its digest.
-    private static func shortID(_ id: String) -> String {
-        id.utf8.count <= 128 ? id : Hex.encode(SHA256.hash(data: Array(id.utf8)))
+    private static func shortID(_ id: String) throws(WebhookFault) -> String {
+        if MessageField.isID(id) { return id }
+        guard 1...1024 ~= id.utf8.count, MessageField.hasNoControls(id) else { throw .malformedBody }
+        return Hex.encode(SHA256.hash(data: Array(id.utf8)))
     }
 
     /// A direct channel is named after its two users, `<id>__<id>`, and Mattermost lets no other channel be named so.
@@ -111,10 +105,7 @@ public struct MattermostAdapter: PlatformAdapter {
         let ids = channelName.split(separator: "__", omittingEmptySubsequences: false)
         return ids.count == 2 && ids.contains { $0 == user }
             && ids.allSatisfy { id in
-                id.utf8.count == 26
-                    && id.utf8.allSatisfy {
-                        UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0
-                    }
+                id.utf8.count == 26 && id.utf8.allSatisfy { UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 || $0.isDigit }
             }
     }
 
@@ -136,13 +127,13 @@ public struct MattermostAdapter: PlatformAdapter {
 extension MattermostAdapter {
     /// The fields of a request in either encoding.
     private enum Fields {
-        case form([(name: String, value: String)])
+        case form(FormBody)
         case json(JSONObject)
 
         init(_ request: WebhookRequest) throws(WebhookFault) {
             if request.isOfType("application/x-www-form-urlencoded") {
-                guard let items = MattermostForm.items(of: request.body) else { throw .malformedBody }
-                self = .form(items)
+                guard let form = FormBody(request.body) else { throw .malformedBody }
+                self = .form(form)
             } else {
                 self = .json(try request.jsonBody())
             }
@@ -151,7 +142,7 @@ extension MattermostAdapter {
         /// Nil when it is missing; a token of another type is none.
         var token: String? {
             switch self {
-            case .form(let items): Self.value("token", in: items)
+            case .form(let form): form["token"]
             case .json(let object): object["token"]?.stringValue
             }
         }
@@ -159,7 +150,7 @@ extension MattermostAdapter {
         /// Nil when it is missing.
         func text(_ name: String) throws(WebhookFault) -> String? {
             switch self {
-            case .form(let items): return Self.value(name, in: items)
+            case .form(let form): return form[name]
             case .json(let object):
                 guard let value = object[name] else { return nil }
                 guard let text = value.stringValue else { throw .malformedBody }
@@ -172,29 +163,14 @@ extension MattermostAdapter {
             return text
         }
 
-        func id(_ name: String, maximumSize: Int = 128) throws(WebhookFault) -> String {
-            let text = try required(name)
-            guard !text.isEmpty, text.utf8.count <= maximumSize,
-                !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
-            else { throw .malformedBody }
-            return text
-        }
+        func id(_ name: String) throws(WebhookFault) -> String { try MessageField.id(text(name)) }
 
         /// Seconds in a form, milliseconds in JSON.
         func sentAt() throws(WebhookFault) -> Instant {
             switch self {
-            case .form:
-                let text = try required("timestamp")
-                guard let seconds = Int64(text), String(seconds) == text else { throw .malformedBody }
-                return Instant(milliseconds: 0).advanced(bySeconds: seconds)
-            case .json(let object):
-                guard let milliseconds = object["timestamp"]?.integerValue else { throw .malformedBody }
-                return Instant(milliseconds: milliseconds)
+            case .form(let form): try MessageField.instant(digits: form["timestamp"], millisecondsPerUnit: 1000)
+            case .json(let object): try MessageField.instant(object["timestamp"], millisecondsPerUnit: 1)
             }
-        }
-
-        private static func value(_ name: String, in items: [(name: String, value: String)]) -> String? {
-            items.first { areEqualBytes($0.name, name) }?.value
         }
     }
 }

@@ -2,13 +2,19 @@
 ///
 /// - Source: platforms.md section 13.
 struct MattermostSender: ReplySender {
-    let site: OutboundURL
+    private let site: OutboundURL
+
+    /// - Returns: Nil without `site_url`.
+    init?(_ settings: PlatformSettings) throws(SettingFault) {
+        guard let site = try settings.url("site_url") else { return nil }
+        self.site = site
+    }
 
     /// Every address belongs to one command and takes five posts, so replies are not merged.
     let limits = ReplyLimits(
         text: MattermostAdapter.textLimit, millisecondsPerChat: 200, windowSeconds: MattermostAdapter.responseSeconds,
         mergesReplies: false)
-    static let maximumPostCount = 5
+    private static let maximumPostCount = 5
 
     var allowedHosts: Set<String> { [site.host] }
 
@@ -16,11 +22,7 @@ struct MattermostSender: ReplySender {
     func allows(_ text: String) -> Bool { allowed(text) != nil }
 
     private func allowed(_ text: String) -> OutboundURL? {
-        guard let url = OutboundURL(text), url.scheme == site.scheme, url.host == site.host, url.port == site.port
-        else {
-            return nil
-        }
-        return url
+        OutboundURL(text).flatMap { $0.hasOrigin(of: site) ? $0 : nil }
     }
 
     func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
@@ -29,13 +31,5 @@ struct MattermostSender: ReplySender {
         else { return nil }
         let text = MattermostAdapter.escaped(replies.map(\.text).joined(separator: "\n"))
         return .json(.object(["text": .string(text), "response_type": "in_channel"]), to: url)
-    }
-
-    func result(of answer: OutboundAnswer) -> DeliveryResult {
-        switch answer.status {
-        // The address itself is the only credential, and it is what it is.
-        case 401: .refused(reason: "status 401")
-        default: DeliveryResult(status: answer)
-        }
     }
 }

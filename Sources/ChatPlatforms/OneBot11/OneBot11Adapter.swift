@@ -32,27 +32,28 @@ public struct OneBot11Adapter: PlatformAdapter {
 
     private let key: SymmetricKey?
     private let mentionsSender: Bool
-    private let callSender: OneBot11Sender?
+    private let replySender: OneBot11Sender?
     /// The reverse WebSocket's side; nil without an `access_token`.
     public let socket: OneBot11Socket?
 
     public init(_ settings: PlatformSettings) throws(SettingFault) {
-        key = settings["secret"].map { SymmetricKey(data: Array($0.utf8)) }
+        key = settings.secret("secret").map { SymmetricKey(data: $0.exposedBytes) }
         mentionsSender = try settings.flag("at_sender", default: true)
         socket = settings["access_token"] == nil ? nil : try OneBot11Socket(settings)
-        callSender = try OneBot11Sender(settings)
+        replySender = try OneBot11Sender(settings)
         guard key != nil || socket != nil else {
             throw SettingFault("secret", "缺少 secret 或 access_token", "secret or access_token is missing")
         }
     }
 
+    public var sender: (any ReplySender)? { replySender }
+
     public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
-        try request.requirePOST()
-        try request.requireOwnPath()
+        try request.requireOwnPOST()
         try verify(request)
         let event = try request.jsonBody()
         guard let type = event["post_type"]?.stringValue, type == "message" else { return .messages([]) }
-        let message = try OneBot11Event.message(event, isAnsweredByCall: callSender != nil)
+        let message = try OneBot11Event.message(event, isAnsweredByCall: replySender != nil)
         return .messages(message.map { [$0] } ?? [])
     }
 
@@ -87,6 +88,4 @@ public struct OneBot11Adapter: PlatformAdapter {
                 "at_sender": first.message.isPrivate ? nil : .bool(mentionsSender),
             ]))
     }
-
-    public var sender: (any ReplySender)? { callSender }
 }

@@ -16,12 +16,12 @@ enum OneBot11Event {
         guard let kind = event["message_type"]?.stringValue else { throw .malformedBody }
         guard kind == "group" || kind == "private" else { return nil }
         let isPrivate = kind == "private"
-        let selfID = try EventField.numberOrStringID(event["self_id"])
-        let userID = try EventField.numberOrStringID(event["user_id"])
+        let selfID = try MessageField.numberOrStringID(event["self_id"])
+        let userID = try MessageField.numberOrStringID(event["user_id"])
         let subType = event["sub_type"]?.stringValue
         if areEqualBytes(userID, selfID) || (!isPrivate && subType == "notice") { return nil }
-        let chatID = isPrivate ? "" : try EventField.numberOrStringID(event["group_id"])
-        let messageID = try EventField.numberOrStringID(event["message_id"])
+        let chatID = isPrivate ? "" : try MessageField.numberOrStringID(event["group_id"])
+        let messageID = try MessageField.numberOrStringID(event["message_id"])
         let content = try OneBot11Text(event["message"], selfID: selfID)
 
         var message = IncomingMessage(
@@ -29,7 +29,7 @@ enum OneBot11Event {
         message.isPrivate = isPrivate
         message.isMentioned = content.isMentioned
         message.account = selfID
-        message.sentAt = try EventField.instant(event["time"], millisecondsPerUnit: 1000)
+        message.sentAt = try MessageField.optionalInstant(event["time"], millisecondsPerUnit: 1000)
         message.isAnonymous =
             subType == "anonymous" || event["anonymous"]?.objectValue != nil
             || userID == anonymousUserID

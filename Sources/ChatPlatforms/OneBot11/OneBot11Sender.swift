@@ -1,7 +1,7 @@
 /// Says replies through the implementation's HTTP API, and knows what the action frames of a WebSocket say.
 ///
 /// - Source: platforms.md section 1; botuniverse/onebot-11: communication/http.md, api/public.md.
-public struct OneBot11Sender: ReplySender {
+struct OneBot11Sender: ReplySender {
     static let textLimit = TextLimit(1500, .characters)
 
     /// The spacing is that of the implementations' own `_rate_limited` queue; who sends faster gets accounts frozen.
@@ -9,32 +9,30 @@ public struct OneBot11Sender: ReplySender {
         text: textLimit, millisecondsPerChat: 500, millisecondsPerMessage: 500, windowSeconds: 600)
 
     private let base: OutboundURL
-    private let accessToken: String?
+    private let accessToken: Secret?
     private let mentionsUser: Bool
 
     /// - Returns: Nil without an `api_url`.
     init?(_ settings: PlatformSettings) throws(SettingFault) {
         guard let base = try settings.url("api_url") else { return nil }
         self.base = base
-        accessToken = settings["access_token"]
+        accessToken = settings.secret("access_token")
         mentionsUser = try settings.flag("at_sender", default: true)
     }
 
-    public var limits: ReplyLimits { Self.limits }
-    public var allowedHosts: Set<String> { [base.host] }
+    var limits: ReplyLimits { Self.limits }
+    var allowedHosts: Set<String> { [base.host] }
 
-    public func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
+    func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
         guard let action = Self.action(saying: replies, mentionsUser: mentionsUser) else { return nil }
         var headers: [String: String] = [:]
-        if let accessToken { headers["Authorization"] = "Bearer \(accessToken)" }
+        if let accessToken { headers["Authorization"] = "Bearer " + accessToken.exposedText }
         return .json(action.parameters, to: base.appending(action.name), headers: headers)
     }
 
-    public func result(of answer: OutboundAnswer) -> DeliveryResult {
-        switch DeliveryResult(status: answer) {
+    func result(of answer: OutboundAnswer) -> DeliveryResult {
+        switch result(ofStatus: answer) {
         case .delivered: answer.json.map(Self.result) ?? .refused(reason: "answer without JSON")
-        // The token stands in the settings: there is no newer one.
-        case .staleToken: .refused(reason: "status \(answer.status)")
         case let result: result
         }
     }

@@ -48,12 +48,13 @@ public struct OneBot11Socket: Sendable {
     private static let standardInterval: Int64 = 15_000
     private static let intervals: ClosedRange<Int64> = 1000...600_000
 
-    private let token: OneBotToken
+    private let token: BearerToken
     private let mentionsUser: Bool
 
     /// - Throws: When `access_token` is missing, or `at_sender` is neither true nor false.
     public init(_ settings: PlatformSettings) throws(SettingFault) {
-        token = OneBotToken(value: try settings.required("access_token"), schemes: ["bearer", "token"])
+        token = BearerToken(
+            secret: try settings.requiredSecret("access_token"), schemes: ["bearer", "token"], mayStandInQuery: true)
         mentionsUser = try settings.flag("at_sender", default: true)
     }
 
@@ -65,7 +66,7 @@ public struct OneBot11Socket: Sendable {
     /// - Throws: `missingToken` and `badToken`; `malformedBody` when the bot's id is missing or the role is unknown.
     public func authorize(_ request: WebhookRequest) throws(WebhookFault) -> Login {
         try token.verify(request)
-        guard let selfID = request.header("x-self-id"), EventField.isID(selfID) else { throw .malformedBody }
+        guard let selfID = request.header("x-self-id"), MessageField.isID(selfID) else { throw .malformedBody }
         guard request.headers.contains(where: { $0.name == "x-client-role" }) else {
             return Login(selfID: selfID, role: .universal)
         }
@@ -77,9 +78,7 @@ public struct OneBot11Socket: Sendable {
 
     /// - Parameter frame: The whole text message, of at most 1 MiB; a larger one is malformed.
     public func read(_ frame: [UInt8], login: Login) -> Frame {
-        guard
-            let object = (try? StrictJSON.parse(frame, maximumSize: WebhookRequest.maximumBodySize))?.objectValue
-        else { return .malformed }
+        guard let object = try? WebhookRequest.jsonObject(frame) else { return .malformed }
         guard let type = object["post_type"] else { return answer(object) }
         guard let selfID = object["self_id"]?.idText, areEqualBytes(selfID, login.selfID) else { return .ignored }
         switch type.stringValue {

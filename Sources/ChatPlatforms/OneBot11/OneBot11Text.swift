@@ -18,7 +18,7 @@ struct OneBot11Text {
         case .string(let text): read(CQCode.segments(of: text), selfID: selfID)
         case .object, .number, .bool, .null, nil: throw .malformedBody
         }
-        text = EventField.messageText(text)
+        text = MessageField.text(text)
     }
 
     private mutating func read(_ segments: [JSONValue], selfID: String) throws(WebhookFault) {

@@ -16,15 +16,14 @@ public struct OneBot12Adapter: PlatformAdapter {
 
     private static let textLimit = TextLimit(1500, .characters)
 
-    private let token: OneBotToken
+    private let token: BearerToken
 
     public init(_ settings: PlatformSettings) throws(SettingFault) {
-        token = OneBotToken(value: try settings.required("token"), schemes: ["bearer"])
+        token = BearerToken(secret: try settings.requiredSecret("token"), mayStandInQuery: true)
     }
 
     public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
-        try request.requirePOST()
-        try request.requireOwnPath()
+        try request.requireOwnPOST()
         try token.verify(request)
         let message = try OneBot12Event.message(try request.jsonBody())
         return .messages(message.map { [$0] } ?? [])

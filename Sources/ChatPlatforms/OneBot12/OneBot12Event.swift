@@ -10,22 +10,22 @@ enum OneBot12Event {
         guard let kind = event["detail_type"]?.stringValue else { throw .malformedBody }
         let chat: OneBot12Chat
         switch kind {
-        case "private": chat = .user(try EventField.id(event["user_id"]))
+        case "private": chat = .user(try MessageField.id(event["user_id"]))
         case "group": chat = .group(try partOfID(event["group_id"]))
         case "channel":
             chat = .channel(
-                try EventField.id(event["channel_id"]), guild: try partOfID(event["guild_id"]))
+                try MessageField.id(event["channel_id"]), guild: try partOfID(event["guild_id"]))
         // An extension of the implementation's own.
         default: return nil
         }
-        let selfID = try EventField.id(event["self"]?.objectValue?["user_id"])
-        let userID = try EventField.id(event["user_id"])
+        let selfID = try MessageField.id(event["self"]?.objectValue?["user_id"])
+        let userID = try MessageField.id(event["user_id"])
         if areEqualBytes(userID, selfID) { return nil }
         let content = try content(event["message"], selfID: selfID)
 
         var message = IncomingMessage(
-            userID: userID, chatID: chat.id, messageID: try EventField.id(event["message_id"]), text: content.text,
-            dedupe: try EventField.id(event["id"]))
+            userID: userID, chatID: chat.id, messageID: try MessageField.id(event["message_id"]), text: content.text,
+            dedupe: try MessageField.id(event["id"]))
         if case .user = chat { message.isPrivate = true }
         message.isMentioned = content.isMentioned
         message.account = selfID
@@ -35,7 +35,7 @@ enum OneBot12Event {
 
     /// An id with which ``OneBot12Chat/id`` begins. None is known that has a slash.
     private static func partOfID(_ value: JSONValue?) throws(WebhookFault) -> String {
-        let id = try EventField.id(value)
+        let id = try MessageField.id(value)
         guard !id.utf8.contains(UInt8(ascii: "/")) else { throw .malformedBody }
         return id
     }
@@ -58,13 +58,13 @@ enum OneBot12Event {
             default: break
             }
         }
-        return (EventField.messageText(text), isMentioned)
+        return (MessageField.text(text), isMentioned)
     }
 
     private static func sentAt(_ value: JSONValue?) throws(WebhookFault) -> Instant? {
-        guard let value = EventField.optional(value) else { return nil }
+        guard let value = MessageField.optional(value) else { return nil }
         guard case .number(let number) = value, let milliseconds = DecimalSeconds.milliseconds(number.text),
-            0...EventField.latestMilliseconds ~= milliseconds
+            0...MessageField.latestMilliseconds ~= milliseconds
         else { throw .malformedBody }
         return Instant(milliseconds: milliseconds)
     }

@@ -22,7 +22,7 @@ public struct IncomingMessage: Hashable, Sendable {
     /// Under which the platform says that a redelivery is recognised.
     public var dedupe: String
     /// What the message itself is called where one message may come as two events, each with a ``dedupe`` of its own
-    /// (Slack's `message` and `app_mention`, Feishu's `message_id`); nil elsewhere.
+    /// (Slack's `message` and `app_mention`), or be delivered anew (Feishu); nil elsewhere.
     public var postID: String?
     /// The bot's account, as far as the payload names it; part of the key under which the message is kept.
     public var account = ""

@@ -1,5 +1,3 @@
-internal import Basics
-
 /// An address to call: scheme, host, port, path and query, nothing else. No user, no fragment.
 public struct OutboundURL: Hashable, Sendable {
     /// `https` or `http`.
@@ -8,7 +6,7 @@ public struct OutboundURL: Hashable, Sendable {
     public let host: String
     /// Nil: the scheme's own.
     public let port: Int?
-    /// Empty or beginning with `/`, percent-encoded, without a slash at its end.
+    /// Empty or beginning with `/`, percent-encoded, as it was given.
     public private(set) var path: String
     /// Percent-encoded, without the question mark; empty when there is none.
     public private(set) var query: String
@@ -27,12 +25,10 @@ public struct OutboundURL: Hashable, Sendable {
         guard let (host, port) = Self.hostAndPort(rest[..<authorityEnd]) else { return nil }
         let pathAndQuery = rest[authorityEnd...]
         let queryStart = pathAndQuery.firstIndex(of: "?")
-        var path = String(pathAndQuery[..<(queryStart ?? pathAndQuery.endIndex)])
-        while path.hasSuffix("/") { path.removeLast() }
         self.scheme = scheme
         self.host = host
         self.port = port
-        self.path = path
+        path = String(pathAndQuery[..<(queryStart ?? pathAndQuery.endIndex)])
         query = queryStart.map { String(pathAndQuery[pathAndQuery.index(after: $0)...]) } ?? ""
     }
 
@@ -56,18 +52,11 @@ public struct OutboundURL: Hashable, Sendable {
                 portText = authority[authority.index(after: colon)...]
             }
             guard !hostText.isEmpty, hostText.utf8.count <= 253,
-                hostText.utf8.allSatisfy({ byte in
-                    switch byte {
-                    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
-                        true
-                    default: false
-                    }
-                })
+                hostText.utf8.allSatisfy({ $0.isLetterOrDigit || "._-".utf8.contains($0) })
             else { return nil }
         }
         guard let portText else { return (hostText.lowercased(), nil) }
-        guard portText.utf8.count <= 5, portText.utf8.allSatisfy({ 0x30...0x39 ~= $0 }), let port = Int(portText),
+        guard portText.utf8.count <= 5, portText.isDigits, let port = Int(portText),
             1...65_535 ~= port
         else { return nil }
         return (hostText.lowercased(), port)
@@ -93,14 +82,14 @@ public struct OutboundURL: Hashable, Sendable {
         }
     }
 
-    /// This address with more behind its path.
+    /// This address with more behind its path; a slash at its end is not doubled.
     ///
     /// - Parameters:
     ///   - segments: Each is percent-encoded as one segment.
     ///   - query: Percent-encoded here.
     public func appending(_ segments: String..., query items: [(String, String)] = []) -> OutboundURL {
         var url = self
-        for segment in segments { url.path += "/" + Self.encode(segment) }
+        for segment in segments { url.append(encodedSegment: Self.encode(segment)) }
         if !items.isEmpty {
             let text = items.map { Self.encode($0.0) + "=" + Self.encode($0.1) }.joined(separator: "&")
             url.query = url.query.isEmpty ? text : url.query + "&" + text
@@ -108,16 +97,37 @@ public struct OutboundURL: Hashable, Sendable {
         return url
     }
 
+    /// - Parameter segment: Of the characters that a path may have; not encoded here.
+    mutating func append(encodedSegment segment: String) {
+        while path.hasSuffix("/") { path.removeLast() }
+        path += "/" + segment
+    }
+
+    /// https at its own port.
+    var isUsualHTTPS: Bool { scheme == "https" && (port ?? standardPort) == standardPort }
+
+    /// Whether a call to `other` ends at the same server: scheme, host and port are those of this address.
+    func hasOrigin(of other: OutboundURL) -> Bool {
+        (scheme, host, port ?? standardPort) == (other.scheme, other.host, other.port ?? other.standardPort)
+    }
+
+    private var standardPort: Int { scheme == "https" ? 443 : 80 }
+
+    /// The whole address. May hold a token: for the call alone, not for logs.
+    public var text: String { origin + path + (query.isEmpty ? "" : "?" + query) }
+
+    private var origin: String {
+        let shownHost = host.contains(":") ? "[\(host)]" : host
+        return scheme + "://" + shownHost + (port.map { ":\($0)" } ?? "")
+    }
+
     /// Percent-encodes everything but RFC 3986's unreserved characters.
     static func encode(_ text: String) -> String {
         var result = ""
         for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
+            if byte.isLetterOrDigit || "-._~".utf8.contains(byte) {
                 result.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
+            } else {
                 let hex = String(byte, radix: 16, uppercase: true)
                 result += hex.utf8.count == 1 ? "%0" + hex : "%" + hex
             }
@@ -126,10 +136,7 @@ public struct OutboundURL: Hashable, Sendable {
     }
 }
 
-extension OutboundURL: CustomStringConvertible {
-    /// The whole address. May hold a token: not for logs, which take ``host``.
-    public var description: String {
-        let shownHost = host.contains(":") ? "[\(host)]" : host
-        return scheme + "://" + shownHost + (port.map { ":\($0)" } ?? "") + path + (query.isEmpty ? "" : "?" + query)
-    }
+extension OutboundURL: Redacted {
+    /// Scheme, host and port. Path and query may hold a token; see ``text``.
+    public var description: String { origin }
 }

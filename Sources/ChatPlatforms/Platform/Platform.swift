@@ -64,21 +64,26 @@ public struct PlatformSetting: Hashable, Sendable {
     }
 }
 
-/// What an operator wrote under an endpoint. Empty values count as missing.
-public struct PlatformSettings: Sendable {
+/// What an operator wrote under an endpoint. Empty values count as missing. Printed, it shows nothing.
+public struct PlatformSettings: Sendable, Redacted {
     private let values: [String: String]
 
     public init(_ values: [String: String]) {
         self.values = values.filter { !$0.value.isEmpty }
     }
 
-    /// Nil when it is missing or empty.
+    /// Nil when it is missing or empty. What is secret is read by ``secret(_:)``.
     public subscript(name: String) -> String? { values[name] }
+
+    /// Nil when it is missing or empty.
+    public func secret(_ name: String) -> Secret? { values[name].map { Secret($0) } }
 
     public func required(_ name: String) throws(SettingFault) -> String {
         if let value = values[name] { return value }
         throw SettingFault(name, "缺少 \(name)", "\(name) is missing")
     }
+
+    public func requiredSecret(_ name: String) throws(SettingFault) -> Secret { Secret(try required(name)) }
 
     /// `true` or `false`; `standard` when missing.
     public func flag(_ name: String, default standard: Bool) throws(SettingFault) -> Bool {
@@ -90,17 +95,24 @@ public struct PlatformSettings: Sendable {
         }
     }
 
-    /// The base of a platform's API: a setting, or else its public address. Without a slash at its end.
+    /// The address of a platform's API; nil when it is missing.
     ///
     /// - Throws: Unless it is https, or http towards a loopback or private address or a name without dots, and has
     ///   neither user, query nor fragment.
-    public func url(_ name: String, default standard: String? = nil) throws(SettingFault) -> OutboundURL? {
-        guard let text = values[name] ?? standard else { return nil }
+    public func url(_ name: String) throws(SettingFault) -> OutboundURL? {
+        guard let text = values[name] else { return nil }
         guard let url = OutboundURL(text), url.scheme == "https" || url.isNearby, url.query.isEmpty else {
             throw SettingFault(
                 name, "\(name) 应为 https:// 开头的网址（本机或内网地址可用 http://），不带参数",
                 "\(name) must be an https:// address (http:// for this machine or a private network), without a query")
         }
+        return url
+    }
+
+    /// As ``url(_:)``; `standard`, the platform's public address, when it is missing.
+    public func url(_ name: String, default standard: StaticString) throws(SettingFault) -> OutboundURL {
+        if let url = try url(name) { return url }
+        guard let url = OutboundURL("\(standard)") else { preconditionFailure("\(standard) is an address") }
         return url
     }
 }

@@ -12,7 +12,7 @@ public enum WebhookEvent: Hashable, Sendable {
 /// Speaks a platform's protocol: verify → decode → encode, all of it pure.
 ///
 /// One value serves one endpoint. The order for a request is ``receive(_:now:)``, the decisions, then
-/// ``response(to:)``; or ``refusal(_:)``.
+/// ``response(to:now:)``, or ``lateResponse(for:)`` where they take too long; or ``refusal(_:)``.
 public protocol PlatformAdapter: Sendable {
     static var platform: Platform { get }
     /// Everything an operator may write under an endpoint of this platform.
@@ -40,17 +40,44 @@ public protocol PlatformAdapter: Sendable {
     /// Whether ``response(to:now:)`` can say a reply to this message.
     func answersInResponse(to message: IncomingMessage) -> Bool
 
+    /// Within which a response must be there so that the platform neither shows an error nor delivers again, less a margin
+    /// for the way there; nil where the platform waits long enough, or as long as its operator says.
+    static var responseDeadlineMilliseconds: Int64? { get }
+
+    /// The response when the answers are not there within ``responseDeadlineMilliseconds``. What is decided afterwards
+    /// goes out by ``sender``, if there is one.
+    func lateResponse(for messages: [IncomingMessage]) -> WebhookResponse
+
+    /// The largest body of a request that the platform may send, in bytes.
+    static var maximumBodySize: Int { get }
+
     /// Whether the payload is signed, body and all, so that the role in it may be trusted where the operator wants that.
     static var signsRoles: Bool { get }
 
     /// How replies go out by calls; nil where the platform has no such way, or the settings for it are missing.
     var sender: (any ReplySender)? { get }
+
+    /// What the operator should know when the endpoint starts: that something will not be answered, or is not protected,
+    /// with these settings. In Chinese with English beside it; nil when there is nothing to say.
+    var startWarning: String? { get }
 }
 
 extension PlatformAdapter {
     public func refusal(_ fault: WebhookFault) -> WebhookResponse { fault.bareResponse }
 
+    public static var responseDeadlineMilliseconds: Int64? { nil }
+
+    /// What the platform hears when there is nothing to say. It says nothing that would be signed, so the time is no
+    /// matter.
+    public func lateResponse(for messages: [IncomingMessage]) -> WebhookResponse {
+        response(to: [], now: Instant(milliseconds: 0))
+    }
+
+    public static var maximumBodySize: Int { WebhookRequest.maximumBodySize }
+
     public static var signsRoles: Bool { false }
 
     public var sender: (any ReplySender)? { nil }
+
+    public var startWarning: String? { nil }
 }

@@ -50,8 +50,14 @@ extension ReplySender {
     public func tokenCall() -> OutboundCall? { nil }
     public func token(from answer: OutboundAnswer) -> AccessToken? { nil }
 
-    /// What most platforms mean by a status: 2xx delivered, 401 a stale token, 429 and 5xx later, anything else never.
-    public func result(of answer: OutboundAnswer) -> DeliveryResult { DeliveryResult(status: answer) }
+    /// What most platforms mean by a status: 2xx delivered, 429 and 5xx later, anything else never; 401 a stale token,
+    /// where there is a ``tokenCall()``.
+    public func result(of answer: OutboundAnswer) -> DeliveryResult { result(ofStatus: answer) }
+
+    /// By the status alone.
+    func result(ofStatus answer: OutboundAnswer) -> DeliveryResult {
+        DeliveryResult(status: answer, renewsToken: tokenCall() != nil)
+    }
 }
 
 /// What a platform takes.
@@ -82,8 +88,8 @@ public struct ReplyLimits: Hashable, Sendable {
     }
 }
 
-/// A call to a platform's API.
-public struct OutboundCall: Hashable, Sendable {
+/// A call to a platform's API. Printed, it shows neither its headers nor its body nor more of the address than the host.
+public struct OutboundCall: Hashable, Sendable, Redacted {
     public var method: String
     public var url: OutboundURL
     public var headers: [String: String]
@@ -106,10 +112,13 @@ public struct OutboundCall: Hashable, Sendable {
         headers["Content-Type"] = "application/json"
         return OutboundCall(method: method, url: url, headers: headers, body: body)
     }
+
+    public var description: String { "\(method) \(url)" }
+    public var customMirror: Mirror { Mirror(self, children: ["method": method, "host": url.host]) }
 }
 
-/// What a platform's API answered.
-public struct OutboundAnswer: Hashable, Sendable {
+/// What a platform's API answered. Printed, it shows the status alone: the body may hold an access token.
+public struct OutboundAnswer: Hashable, Sendable, Redacted {
     public var status: Int
     /// Names in lower case; of several values the first.
     public var headers: [String: String]
@@ -127,6 +136,8 @@ public struct OutboundAnswer: Hashable, Sendable {
         (try? StrictJSON.parse(body, maximumSize: 64 * 1024))?.objectValue
     }
 
+    public var description: String { "status \(status)" }
+
     /// `Retry-After` in seconds; a date is not read.
     public var retryAfterSeconds: Int64? {
         headers["retry-after"].flatMap { Int64($0) }.flatMap { (0...3600).contains($0) ? $0 : nil }
@@ -134,7 +145,7 @@ public struct OutboundAnswer: Hashable, Sendable {
 }
 
 /// A short-lived access token.
-public struct AccessToken: Hashable, Sendable {
+public struct AccessToken: Hashable, Sendable, Redacted {
     public var value: String
     public var lifetimeSeconds: Int64
 
@@ -155,10 +166,12 @@ public enum DeliveryResult: Hashable, Sendable {
     case refused(reason: String)
 
     /// By the status alone.
-    public init(status answer: OutboundAnswer) {
+    ///
+    /// - Parameter renewsToken: Whether 401 means that a newer token may be had; otherwise it is refused for good.
+    public init(status answer: OutboundAnswer, renewsToken: Bool) {
         switch answer.status {
         case 200..<300: self = .delivered
-        case 401: self = .staleToken
+        case 401 where renewsToken: self = .staleToken
         case 408, 425, 429, 500...: self = .later(afterSeconds: answer.retryAfterSeconds)
         default: self = .refused(reason: "status \(answer.status)")
         }

@@ -1,7 +1,8 @@
 internal import Basics
 
-/// An HTTP request of a platform, as it arrived. Nothing in it is verified.
-public struct WebhookRequest: Sendable {
+/// An HTTP request of a platform, as it arrived. Nothing in it is verified. Printed, it shows neither its headers nor
+/// its query nor its body, where tokens stand.
+public struct WebhookRequest: Sendable, Redacted {
     /// Upper case.
     public var method: String
     /// What follows the endpoint's own path: empty, or beginning with `/`. Percent-decoding has been done.
@@ -23,6 +24,8 @@ public struct WebhookRequest: Sendable {
         self.headers = headers.map { ($0.name.lowercased(), $0.value) }
         self.body = body
     }
+
+    public var description: String { "\(method), \(body.count) bytes" }
 
     /// The value of a header; nil when it is missing, and when it is there twice: two readers could pick different ones.
     ///

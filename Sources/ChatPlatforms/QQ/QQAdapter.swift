@@ -32,27 +32,27 @@ public struct QQAdapter: PlatformAdapter {
     private let publicKey: Curve25519.Signing.PublicKey
     private let replySender: QQSender
 
-    public var sender: (any ReplySender)? { replySender }
-
     public init(_ settings: PlatformSettings) throws(SettingFault) {
         appID = try settings.required("app_id")
-        guard 1...20 ~= appID.utf8.count, appID.utf8.allSatisfy({ 0x30...0x39 ~= $0 }) else {
+        guard appID.utf8.count <= 20, appID.isDigits else {
             throw SettingFault("app_id", "app_id 应为数字", "app_id must be digits")
         }
-        let secret = try settings.required("bot_secret")
+        let secret = try settings.requiredSecret("bot_secret")
         guard let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: Self.seed(of: secret)) else {
             throw SettingFault("bot_secret", "bot_secret 不可用", "bot_secret cannot be used")
         }
         self.key = key
         publicKey = key.publicKey
-        replySender = try QQSender(settings, appID: appID, secret: secret)
+        replySender = try QQSender(settings)
     }
+
+    public var sender: (any ReplySender)? { replySender }
 
     /// The secret repeated up to 32 bytes.
     ///
     /// - Parameter secret: Not empty.
-    static func seed(of secret: String) -> [UInt8] {
-        let bytes = Array(secret.utf8)
+    static func seed(of secret: Secret) -> [UInt8] {
+        let bytes = secret.exposedBytes
         return (0..<32).map { bytes[$0 % bytes.count] }
     }
 
@@ -62,15 +62,14 @@ public struct QQAdapter: PlatformAdapter {
     /// signature by the key that events are verified with: only a time of digits and a token of letters, digits, `_`
     /// and `-` are signed, so that nobody can have an event signed that way.
     public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
-        try request.requirePOST()
-        try request.requireOwnPath()
+        try request.requireOwnPOST()
         let isSigned = request.header("x-signature-ed25519") != nil
         if isSigned {
             try Ed25519Headers(request).verify(request.body, with: publicKey)
         } else if request.body.count > Self.maximumUnsignedSize {
             throw .missingSignature
         }
-        let body = (try? StrictJSON.parse(request.body, maximumSize: WebhookRequest.maximumBodySize))?.objectValue
+        let body = try? WebhookRequest.jsonObject(request.body)
         let operation = body?["op"]?.integerValue
         if let body, operation == 13 {
             guard isSigned || request.header("x-bot-appid") == appID else { throw .missingSignature }
@@ -89,8 +88,8 @@ public struct QQAdapter: PlatformAdapter {
         guard let data = body["d"]?.objectValue, let token = data["plain_token"]?.stringValue,
             let time = data["event_ts"]?.stringValue
         else { throw .malformedBody }
-        guard 1...13 ~= time.utf8.count, time.utf8.allSatisfy({ 0x30...0x39 ~= $0 }), 1...64 ~= token.utf8.count,
-            QQText.isPlainID(token), let signature = try? key.signature(for: Data((time + token).utf8))
+        guard time.utf8.count <= 13, time.isDigits, token.utf8.count <= 64, token.isPlainName,
+            let signature = try? key.signature(for: Data((time + token).utf8))
         else { throw .refusedToken }
         return .json(.object(["plain_token": .string(token), "signature": .string(Hex.encode(signature))]))
     }
@@ -112,26 +111,26 @@ public struct QQAdapter: PlatformAdapter {
     private func message(
         _ data: JSONObject, in scene: Scene, now: Instant
     ) throws(WebhookFault) -> IncomingMessage? {
-        guard let author = data["author"]?.objectValue, let id = Self.id(data["id"]),
-            let content = data["content"]?.stringValue
-        else { throw .malformedBody }
-        let user: String?
-        let place: QQPlace?
+        guard let author = data["author"]?.objectValue, let content = data["content"]?.stringValue else {
+            throw .malformedBody
+        }
+        let id = try MessageField.id(data["id"])
+        let user: String
+        let place: QQPlace
         switch scene {
         case .privateChat:
-            user = Self.id(author["user_openid"])
-            place = user.map { .user($0) }
+            user = try MessageField.id(author["user_openid"])
+            place = .user(user)
         case .groupMention, .group:
-            user = Self.id(author["member_openid"])
-            place = Self.id(data["group_openid"]).map { .group($0) }
+            user = try MessageField.id(author["member_openid"])
+            place = .group(try MessageField.id(data["group_openid"]))
         case .channelMention:
-            user = Self.id(author["id"])
-            place = Self.id(data["channel_id"]).map { .channel($0) }
+            user = try MessageField.id(author["id"])
+            place = .channel(try MessageField.id(data["channel_id"]))
         case .channelPrivate:
-            user = Self.id(author["id"])
-            place = Self.id(data["guild_id"]).map { .guildPrivate($0) }
+            user = try MessageField.id(author["id"])
+            place = .guildPrivate(try MessageField.id(data["guild_id"]))
         }
-        guard let user, let place else { throw .malformedBody }
         if author["bot"]?.boolValue == true { return nil }
         var message = IncomingMessage(
             userID: user, chatID: scene == .privateChat ? "" : place.id, messageID: id,
@@ -140,7 +139,7 @@ public struct QQAdapter: PlatformAdapter {
         message.isMentioned = scene != .group || Self.mentionsBot(data)
         message.adminHint = Self.adminHint(data, author)
         message.account = appID
-        message.sentAt = data["timestamp"]?.stringValue.flatMap(QQText.instant)
+        message.sentAt = data["timestamp"]?.stringValue.flatMap(ZonedTime.instant)
         let window = scene == .privateChat ? QQSender.privateWindowSeconds : QQSender.windowSeconds
         message.address = ReplyAddress(
             chat: place.text, isPrivate: scene.isPrivate, user: user, message: id, account: appID,
@@ -166,14 +165,6 @@ public struct QQAdapter: PlatformAdapter {
         }
         guard let roles = data["member"]?.objectValue?["roles"]?.arrayValue else { return .unknown }
         return roles.contains { $0.stringValue == "2" || $0.stringValue == "4" } ? .yes : .no
-    }
-
-    /// 1–128 of printable ASCII.
-    private static func id(_ value: JSONValue?) -> String? {
-        guard let text = value?.stringValue, 1...128 ~= text.utf8.count,
-            text.utf8.allSatisfy({ 0x21...0x7E ~= $0 })
-        else { return nil }
-        return text
     }
 
     /// An acknowledgement: QQ takes replies by calls only. Without it the event would come again.

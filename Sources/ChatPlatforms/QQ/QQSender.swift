@@ -1,5 +1,3 @@
-internal import Basics
-
 /// Where QQ takes a message: kept in ``ReplyAddress/chat`` as `<kind>/<id>`.
 enum QQPlace: Equatable {
     case group(String)
@@ -54,7 +52,7 @@ enum QQPlace: Equatable {
 /// minutes (an hour in private). Nothing can be said that answers nothing.
 ///
 /// - Source: platforms.md section 11.
-public struct QQSender: ReplySender {
+struct QQSender: ReplySender {
     /// Five minutes and an hour, less what a slow call and a clock that is off may take.
     static let windowSeconds: Int64 = 290
     static let privateWindowSeconds: Int64 = 3500
@@ -62,49 +60,45 @@ public struct QQSender: ReplySender {
 
     /// QQ documents neither a length nor a pace for groups; these are ours. ``ReplyLimits/windowSeconds`` is good for
     /// every chat, ``ReplyAddress/expiresAt`` says how long each one takes.
-    public let limits = ReplyLimits(
+    let limits = ReplyLimits(
         text: TextLimit(1000, .characters), millisecondsPerChat: 1000, millisecondsPerMessage: 50,
         windowSeconds: QQSender.windowSeconds)
 
     private let api: OutboundURL
     private let tokenURL: OutboundURL
     private let appID: String
-    private let secret: String
+    private let secret: Secret
 
-    public var allowedHosts: Set<String> { [api.host, tokenURL.host] }
+    var allowedHosts: Set<String> { [api.host, tokenURL.host] }
 
-    init(_ settings: PlatformSettings, appID: String, secret: String) throws(SettingFault) {
-        guard let api = try settings.url("api_url", default: "https://api.sgroup.qq.com"),
-            let tokenURL = try settings.url("token_url", default: "https://bots.qq.com/app/getAppAccessToken")
-        else { throw SettingFault("api_url", "缺少 api_url", "api_url is missing") }
-        self.api = api
-        self.tokenURL = tokenURL
-        self.appID = appID
-        self.secret = secret
+    init(_ settings: PlatformSettings) throws(SettingFault) {
+        api = try settings.url("api_url", default: "https://api.sgroup.qq.com")
+        tokenURL = try settings.url("token_url", default: "https://bots.qq.com/app/getAppAccessToken")
+        appID = try settings.required("app_id")
+        secret = try settings.requiredSecret("bot_secret")
     }
 
-    public func tokenCall() -> OutboundCall? {
-        .json(.object(["appId": .string(appID), "clientSecret": .string(secret)]), to: tokenURL)
+    func tokenCall() -> OutboundCall? {
+        .json(.object(["appId": .string(appID), "clientSecret": .string(secret.exposedText)]), to: tokenURL)
     }
 
     /// `expires_in` is a number in a string.
-    public func token(from answer: OutboundAnswer) -> AccessToken? {
+    func token(from answer: OutboundAnswer) -> AccessToken? {
         guard answer.status == 200, let body = answer.json, let value = body["access_token"]?.nonEmptyString,
-            value.utf8.allSatisfy({ 0x21...0x7E ~= $0 }),
-            let lifetime = body["expires_in"]?.idText.flatMap({ Int64($0) }), lifetime > 0
+            value.isVisibleASCII, let lifetime = body["expires_in"]?.idText.flatMap({ Int64($0) }), lifetime > 0
         else { return nil }
         return AccessToken(value, lifetimeSeconds: min(lifetime, 86_400))
     }
 
     /// Several replies go out as the answer to the last message that still takes one.
-    public func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
+    func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
         guard let token, let carrier = replies.last(where: { $0.number <= Self.maximumReplies }),
             let place = QQPlace(carrier.address.chat), let message = carrier.address.message
         else { return nil }
         let blocks = replies.map { reply in
             let text = QQText.escape(limits.text.cut(reply.text))
             let user = reply.address.user
-            return reply.address.isPrivate || !QQText.isPlainID(user)
+            return reply.address.isPrivate || !user.isPlainName
                 ? text : "<qqbot-at-user id=\"\(user)\" /> \(text)"
         }
         let content = JSONValue.string(blocks.joined(separator: "\n"))
@@ -118,17 +112,17 @@ public struct QQSender: ReplySender {
         return .json(body, to: place.messages(at: api), headers: ["Authorization": "QQBot " + token])
     }
 
-    public func result(of answer: OutboundAnswer) -> DeliveryResult {
+    func result(of answer: OutboundAnswer) -> DeliveryResult {
         if 200..<300 ~= answer.status { return .delivered }
         switch answer.json?["code"]?.integerValue {
         case 22009: return .later(afterSeconds: answer.retryAfterSeconds)
-        // The token could not be checked, or is not good.
-        case 11242, 11243: return .staleToken
+        // The token could not be checked, is not good, or is no more.
+        case 11242, 11243, 11244: return .staleToken
         case let code?:
-            let byStatus = DeliveryResult(status: answer)
+            let byStatus = result(ofStatus: answer)
             if case .refused = byStatus { return .refused(reason: "code \(code)") }
             return byStatus
-        case nil: return DeliveryResult(status: answer)
+        case nil: return result(ofStatus: answer)
         }
     }
 }

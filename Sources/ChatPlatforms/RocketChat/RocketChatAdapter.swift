@@ -18,15 +18,14 @@ public struct RocketChatAdapter: PlatformAdapter {
     /// Below the 5000 characters that servers take unless told otherwise.
     static let textLimit = TextLimit(4500, .characters)
 
-    private let token: String
+    private let token: Secret
 
     public init(_ settings: PlatformSettings) throws(SettingFault) {
-        token = try settings.required("token")
+        token = try settings.requiredSecret("token")
     }
 
     public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
-        try request.requirePOST()
-        try request.requireOwnPath()
+        try request.requireOwnPOST()
         // The token stands in the body, so that is read first.
         let body = try request.jsonBody()
         guard let stated = body["token"]?.nonEmptyString else { throw .missingToken }
@@ -38,23 +37,17 @@ public struct RocketChatAdapter: PlatformAdapter {
     private static func message(of body: JSONObject) throws(WebhookFault) -> IncomingMessage? {
         if isTrue(body["bot"]) || isTrue(body["isEdited"]) { return nil }
         if body["message_id"] == nil, body["text"] == nil { return nil }
-        let messageID = try id(body["message_id"])
-        let user = try id(body["user_id"])
-        let channel = try id(body["channel_id"])
-        guard let written = body["text"]?.stringValue.map(withoutQuotations),
-            let timestamp = body["timestamp"]?.stringValue,
-            let sentAt = instant(timestamp)
+        let messageID = try MessageField.id(body["message_id"])
+        let user = try MessageField.id(body["user_id"])
+        let channel = try MessageField.id(body["channel_id"])
+        guard let written = body["text"]?.stringValue,
+            let sentAt = body["timestamp"]?.stringValue.flatMap(ZonedTime.instant)
         else { throw .malformedBody }
-        var text = written
-        // Most trigger words are no mention and belong to the command; one that begins with `@` is the bot's name.
-        if let trigger = body["trigger_word"]?.stringValue, trigger.hasPrefix("@"),
-            written.utf8.starts(with: trigger.utf8)
-        {
-            text = String(decoding: written.utf8.dropFirst(trigger.utf8.count), as: UTF8.self).trimmed
-        }
+        let (text, isMentioned) = MessageField.text(
+            withoutQuotations(written), trigger: body["trigger_word"]?.stringValue)
         var message = IncomingMessage(
             userID: user, chatID: channel, messageID: messageID, text: text, dedupe: messageID)
-        message.isMentioned = !areEqualBytes(text, written)
+        message.isMentioned = isMentioned
         message.sentAt = sentAt
         message.isPrivate = try isDirect(body["channel_name"], channel: channel, user: user)
         return message
@@ -88,20 +81,6 @@ public struct RocketChatAdapter: PlatformAdapter {
         case nil, .null, .bool(false), .string(""), .number(JSONNumber(0)): false
         default: true
         }
-    }
-
-    /// `YYYY-MM-DDTHH:MM:SS.sssZ`, what JavaScript writes; nil for anything else.
-    private static func instant(_ text: String) -> Instant? {
-        let bytes = Array(text.utf8)
-        guard bytes.count == 24, bytes[10] == UInt8(ascii: "T"), bytes[23] == UInt8(ascii: "Z") else { return nil }
-        return Instant(dateTimeText: text.dropLast())
-    }
-
-    private static func id(_ value: JSONValue?) throws(WebhookFault) -> String {
-        guard let text = value?.nonEmptyString, text.utf8.count <= 128,
-            !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
-        else { throw .malformedBody }
-        return text
     }
 
     /// `{}` when there is nothing to say: an empty body counts as a failure, and may be sent again.

@@ -21,30 +21,47 @@ public struct SatoriAdapter: PlatformAdapter {
         PlatformSetting(
             "api_token", isSecret: true,
             "调用 Satori API 的令牌，服务端没有设置就不填。The token for calling the Satori API; empty if the server has none."),
+        PlatformSetting(
+            "platforms",
+            "只接收这些平台登录号的消息，用逗号分隔，例如 red,kook；不填则全部接收，消息的命名空间随它的平台。"
+                + "Messages of other login platforms than these are refused, such as red,kook; if missing, all are taken, "
+                + "and each speaks for its platform's namespace."),
     ]
 
-    private let token: String
-    private let callSender: SatoriSender
+    private let token: BearerToken
+    /// The login platforms whose messages are taken; nil: those of all.
+    private let platforms: Set<String>?
+    private let replySender: SatoriSender
 
     public init(_ settings: PlatformSettings) throws(SettingFault) {
-        token = try settings.required("token")
-        callSender = try SatoriSender(settings)
+        token = BearerToken(secret: try settings.requiredSecret("token"))
+        platforms = try settings["platforms"].map(Self.platforms)
+        replySender = try SatoriSender(settings)
+    }
+
+    public var sender: (any ReplySender)? { replySender }
+
+    private static func platforms(_ list: String) throws(SettingFault) -> Set<String> {
+        let names = list.split(separator: ",", omittingEmptySubsequences: false).map { String($0).trimmed }
+        guard names.allSatisfy(SatoriEvent.isPlatform) else {
+            throw SettingFault(
+                "platforms", "platforms 应为平台名称（小写字母、数字、_ 和 -），用逗号分隔，例如 red,kook",
+                "platforms must be names of a-z, 0-9, _ and -, parted by commas, such as red,kook")
+        }
+        return Set(names)
     }
 
     public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
-        try request.requirePOST()
-        try request.requireOwnPath()
-        guard SecretBytes.areEqual(try request.bearerToken(), token) else { throw .badToken }
+        try request.requireOwnPOST()
+        try token.verify(request)
         guard let opcode = request.header("satori-opcode") else { throw .malformedBody }
         // Anything but 0 is no event: 5 says where uploaded files can be had.
         guard opcode == "0" else { return .messages([]) }
-        let message = try SatoriEvent.message(try request.jsonBody())
+        let message = try SatoriEvent.message(try request.jsonBody(), from: platforms)
         return .messages(message.map { [$0] } ?? [])
     }
 
     public func answersInResponse(to message: IncomingMessage) -> Bool { false }
 
     public func response(to answered: [AnsweredMessage], now: Instant) -> WebhookResponse { .ok }
-
-    public var sender: (any ReplySender)? { callSender }
 }

@@ -21,7 +21,7 @@ struct SatoriElements {
     init(_ content: String, selfID: String) {
         self.selfID = selfID
         read(Array(content.utf8)[...])
-        text = EventField.messageText(String(decoding: shown, as: UTF8.self))
+        text = MessageField.text(String(decoding: shown, as: UTF8.self))
     }
 
     private mutating func read(_ content: ArraySlice<UInt8>) {

@@ -7,8 +7,9 @@ enum SatoriEvent {
 
     /// The message in an event; nil for other events, for the bot's own and for those of other bots.
     ///
-    /// - Throws: `malformedBody`.
-    static func message(_ event: JSONObject) throws(WebhookFault) -> IncomingMessage? {
+    /// - Parameter platforms: The login platforms whose messages are taken; nil: those of all.
+    /// - Throws: `malformedBody`; `receiverMismatch` for another platform.
+    static func message(_ event: JSONObject, from platforms: Set<String>?) throws(WebhookFault) -> IncomingMessage? {
         let isCommand: Bool
         switch event["type"]?.stringValue {
         case "message-created": isCommand = false
@@ -16,15 +17,16 @@ enum SatoriEvent {
         default: return nil
         }
         guard let login = event["login"]?.objectValue, let platform = login["platform"]?.stringValue,
-            isNamespace(platform), let user = event["user"]?.objectValue
+            isPlatform(platform), let user = event["user"]?.objectValue
         else { throw .malformedBody }
-        let selfID = try EventField.id(login["user"]?.objectValue?["id"])
-        let userID = try EventField.id(user["id"])
+        if let platforms, !platforms.contains(platform) { throw .receiverMismatch }
+        let selfID = try MessageField.id(login["user"]?.objectValue?["id"])
+        let userID = try MessageField.id(user["id"])
         if areEqualBytes(userID, selfID) || user["is_bot"]?.boolValue == true { return nil }
         guard let channel = event["channel"]?.objectValue, let channelType = channel["type"]?.integerValue else {
             throw .malformedBody
         }
-        let channelID = try EventField.id(channel["id"])
+        let channelID = try MessageField.id(channel["id"])
         let content = try content(event, isCommand: isCommand, userID: userID, selfID: selfID)
 
         var message = IncomingMessage(
@@ -53,13 +55,13 @@ enum SatoriEvent {
     ) throws(WebhookFault) -> Content {
         let message = event["message"]?.objectValue
         // The message's own time stays the same however often the event is told.
-        var sentAt = try EventField.instant(message?["created_at"], millisecondsPerUnit: 1)
-        if sentAt == nil { sentAt = try EventField.instant(event["timestamp"], millisecondsPerUnit: 1) }
-        if isCommand, let argv = EventField.optional(event["argv"]) {
+        let time = MessageField.optional(message?["created_at"]) ?? MessageField.optional(event["timestamp"])
+        let sentAt = try MessageField.optionalInstant(time, millisecondsPerUnit: 1)
+        if isCommand, let argv = MessageField.optional(event["argv"]) {
             guard let argv = argv.objectValue else { throw .malformedBody }
             let id: String
             if let message {
-                id = try EventField.id(message["id"])
+                id = try MessageField.id(message["id"])
             } else {
                 // Such a command has no id of its own. The user and the millisecond tell it from any other.
                 guard let sentAt else { throw .malformedBody }
@@ -70,7 +72,7 @@ enum SatoriEvent {
         guard let message, let content = message["content"]?.stringValue else { throw .malformedBody }
         let elements = SatoriElements(content, selfID: selfID)
         return Content(
-            id: try EventField.id(message["id"]), text: elements.text,
+            id: try MessageField.id(message["id"]), text: elements.text,
             isMentioned: elements.isMentioned || isCommand, sentAt: sentAt)
     }
 
@@ -78,11 +80,11 @@ enum SatoriEvent {
     private static func commandText(_ argv: JSONObject) throws(WebhookFault) -> String {
         guard let name = argv["name"]?.nonEmptyString else { throw .malformedBody }
         var values: [JSONValue] = []
-        if let arguments = EventField.optional(argv["arguments"]) {
+        if let arguments = MessageField.optional(argv["arguments"]) {
             guard let arguments = arguments.arrayValue else { throw .malformedBody }
             values += arguments
         }
-        if let options = EventField.optional(argv["options"]) {
+        if let options = MessageField.optional(argv["options"]) {
             guard let options = options.objectValue else { throw .malformedBody }
             values += options.members.map(\.value)
         }
@@ -96,20 +98,12 @@ enum SatoriEvent {
             case .object, .array: throw .malformedBody
             }
         }
-        return EventField.messageText(words.joined(separator: " "))
+        return MessageField.text(words.joined(separator: " "))
     }
 
-    /// `[a-z0-9_-]{1,32}`
-    private static func isNamespace(_ text: String) -> Bool {
-        1...32 ~= text.utf8.count
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"),
-                    UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
+    /// `[a-z0-9_-]{1,32}`: fit to be a namespace.
+    static func isPlatform(_ text: String) -> Bool {
+        text.utf8.count <= 32 && text.isPlainName && !text.utf8.contains { UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0 }
     }
 }
 

@@ -1,9 +1,9 @@
 /// Says replies by `message.create`.
 ///
 /// - Source: platforms.md section 3; satorijs/docs: zh-CN/protocol/api.md.
-public struct SatoriSender: ReplySender {
+struct SatoriSender: ReplySender {
     private let base: OutboundURL
-    private let token: String?
+    private let token: Secret?
 
     /// - Throws: Without an `api_url`: a webhook's response cannot say anything.
     init(_ settings: PlatformSettings) throws(SettingFault) {
@@ -13,37 +13,31 @@ public struct SatoriSender: ReplySender {
                 "api_url is missing: Satori can only be answered through its API")
         }
         self.base = base
-        token = settings["api_token"]
+        token = settings.secret("api_token")
     }
 
     /// Satori itself names none; these suit QQ, the strictest of what is usually behind it.
-    public var limits: ReplyLimits {
+    var limits: ReplyLimits {
         ReplyLimits(
             text: TextLimit(1500, .characters), millisecondsPerChat: 500, millisecondsPerMessage: 500,
             windowSeconds: 600)
     }
 
-    public var allowedHosts: Set<String> { [base.host] }
+    var allowedHosts: Set<String> { [base.host] }
 
-    public func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
+    func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
         // The account's id becomes a header, which holds nothing but printable ASCII safely.
         guard let address = replies.first?.address, let account = address.account.flatMap({ SatoriAccount($0) }),
-            account.userID.utf8.allSatisfy({ 0x21...0x7E ~= $0 })
+            account.userID.isVisibleASCII
         else { return nil }
         let parts = replies.map { reply in
             let text = SatoriElements.escape(limits.text.cut(reply.text))
             return reply.address.isPrivate ? text : "<at id=\"\(SatoriElements.escape(reply.address.user))\"/> \(text)"
         }
         var headers = ["Satori-Platform": account.platform, "Satori-User-ID": account.userID]
-        if let token = self.token { headers["Authorization"] = "Bearer \(token)" }
+        if let token = self.token { headers["Authorization"] = "Bearer " + token.exposedText }
         return .json(
             .object(["channel_id": .string(address.chat), "content": .string(parts.joined(separator: "<br/>"))]),
             to: base.appending("v1", "message.create"), headers: headers)
-    }
-
-    public func result(of answer: OutboundAnswer) -> DeliveryResult {
-        let result = DeliveryResult(status: answer)
-        // The token stands in the settings: there is no newer one.
-        return result == .staleToken ? .refused(reason: "status \(answer.status)") : result
     }
 }

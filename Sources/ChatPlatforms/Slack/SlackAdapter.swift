@@ -1,6 +1,5 @@
 public import Basics
 internal import Crypto
-internal import Foundation
 
 /// A Slack app: messages by the Events API, and slash commands. Both may be sent to the same endpoint.
 ///
@@ -21,21 +20,27 @@ public struct SlackAdapter: PlatformAdapter {
         PlatformSetting("api_url", "Slack API 的网址，默认 https://slack.com/api。Base of Slack's API."),
     ]
 
-    private static let toleranceMilliseconds: UInt64 = 300_000
+    /// After three seconds Slack shows an error at a command, and delivers an event again.
+    public static let responseDeadlineMilliseconds: Int64? = 2500
 
     private let signingKey: SymmetricKey
     private let replySender: SlackSender
 
-    public var sender: (any ReplySender)? { replySender }
-
     public init(_ settings: PlatformSettings) throws(SettingFault) {
-        signingKey = SymmetricKey(data: Data(try settings.required("signing_secret").utf8))
+        signingKey = SymmetricKey(data: try settings.requiredSecret("signing_secret").exposedBytes)
         replySender = try SlackSender(settings)
     }
 
+    public var sender: (any ReplySender)? { replySender }
+
+    public var startWarning: String? {
+        guard !replySender.answersEvents else { return nil }
+        return "没有 bot_token：只能回复斜杠命令，频道消息和私信都不会得到回复。"
+            + "Without bot_token only slash commands are answered, not messages."
+    }
+
     public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
-        try request.requirePOST()
-        try request.requireOwnPath()
+        try request.requireOwnPOST()
         try verify(request, now: now)
         if request.isOfType("application/x-www-form-urlencoded") { return try slashCommand(request.body, now: now) }
         let body = try request.jsonBody()
@@ -52,19 +57,18 @@ public struct SlackAdapter: PlatformAdapter {
     }
 
     private func verify(_ request: WebhookRequest, now: Instant) throws(WebhookFault) {
-        guard let signatureText = request.header("x-slack-signature") else { throw .missingSignature }
+        guard let signatureText = request.header("x-slack-signature"),
+            let timestamp = request.header("x-slack-request-timestamp")
+        else { throw .missingSignature }
         guard signatureText.utf8.count == 67, signatureText.hasPrefix("v0="),
             let signature = Hex.decode(String(signatureText.dropFirst(3)))
         else { throw .malformedSignature }
-        guard let timestamp = request.header("x-slack-request-timestamp"), 1...13 ~= timestamp.utf8.count,
-            timestamp.utf8.allSatisfy({ 0x30...0x39 ~= $0 }), let seconds = Int64(timestamp)
-        else { throw .malformedTimestamp }
-        let signedAt = Instant(milliseconds: 0).advanced(bySeconds: seconds)
-        guard now.milliseconds(since: signedAt).magnitude <= Self.toleranceMilliseconds else { throw .staleTimestamp }
-        let signed = Array("v0:\(timestamp):".utf8) + request.body
+        let time = try SignedTime(timestamp)
+        let signed = Array("v0:\(time.text):".utf8) + request.body
         guard SecretBytes.areEqual(HMAC<SHA256>.authenticationCode(for: signed, using: signingKey), signature) else {
             throw .badSignature
         }
+        try time.requireRecent(at: now)
     }
 
     /// - Returns: Nil for what is no message of a person: other events, bots, edits, notices.
@@ -78,50 +82,43 @@ public struct SlackAdapter: PlatformAdapter {
         case .string("thread_broadcast"), .string("file_share"): break
         default: return nil
         }
-        for mark in ["bot_id", "edited"] {
-            if let value = event[mark], value != .null { return nil }
+        for mark in ["bot_id", "edited"] where MessageField.optional(event[mark]) != nil { return nil }
+        let bot = try Self.botUser(body)
+        let user = try MessageField.id(event["user"])
+        let channel = try MessageField.id(event["channel"])
+        let ts = try MessageField.id(event["ts"])
+        guard let sentAt = SlackText.instant(ts), let written = event["text"]?.stringValue else {
+            throw .malformedBody
         }
-        let bot = Self.botUser(body)
-        guard let eventID = Self.id(body["event_id"]), let user = Self.id(event["user"]),
-            let channel = Self.id(event["channel"]), let ts = Self.id(event["ts"]), let sentAt = SlackText.instant(ts),
-            let written = event["text"]?.stringValue
-        else { throw .malformedBody }
         if let bot, areEqualBytes(user, bot) { return nil }
-        let thread: String?
-        switch event["thread_ts"] {
-        case nil, .null: thread = nil
-        case let value:
-            guard let id = Self.id(value) else { throw .malformedBody }
-            thread = id
-        }
         let (text, isNamed) = SlackText.plain(written, bot: bot)
-        var message = IncomingMessage(userID: user, chatID: channel, messageID: ts, text: text, dedupe: eventID)
+        var message = IncomingMessage(
+            userID: user, chatID: channel, messageID: ts, text: text, dedupe: try MessageField.id(body["event_id"]))
         message.isPrivate = Self.isPrivate(channel) || event["channel_type"]?.stringValue == "im"
         message.isMentioned = isNamed || type == "app_mention" || message.isPrivate
         message.postID = channel + ":" + ts
-        message.account = Self.id(body["api_app_id"]) ?? ""
+        message.account = try MessageField.optionalID(body["api_app_id"]) ?? ""
         message.sentAt = sentAt
         message.address = ReplyAddress(
-            chat: channel, isPrivate: message.isPrivate, user: user, message: ts, thread: thread,
-            account: message.account)
+            chat: channel, isPrivate: message.isPrivate, user: user, message: ts,
+            thread: try MessageField.optionalID(event["thread_ts"]), account: message.account)
         return message
     }
 
     private func slashCommand(_ body: [UInt8], now: Instant) throws(WebhookFault) -> WebhookEvent {
-        guard let form = SlackForm(body) else { throw .malformedBody }
+        guard let form = FormBody(body) else { throw .malformedBody }
         if form["ssl_check"] == "1" { return .answer(.ok) }
-        guard let command = form["command"], command.utf8.first == UInt8(ascii: "/"),
-            let user = Self.id(form["user_id"].map { .string($0) }),
-            let channel = Self.id(form["channel_id"].map { .string($0) }),
-            let trigger = Self.id(form["trigger_id"].map { .string($0) })
-        else { throw .malformedBody }
+        guard let command = form["command"], command.utf8.first == UInt8(ascii: "/") else { throw .malformedBody }
+        let user = try MessageField.id(form["user_id"])
+        let channel = try MessageField.id(form["channel_id"])
+        let trigger = try MessageField.id(form["trigger_id"])
         let argument = SlackText.plain(form["text"] ?? "", bot: nil).text
         var message = IncomingMessage(
-            userID: user, chatID: channel, messageID: trigger, text: (command + " " + argument).trimmed,
+            userID: user, chatID: channel, messageID: trigger, text: MessageField.text(command + " " + argument),
             dedupe: trigger)
         message.isPrivate = Self.isPrivate(channel)
         message.isMentioned = true
-        message.account = Self.id(form["api_app_id"].map { .string($0) }) ?? ""
+        message.account = try MessageField.optionalID(form["api_app_id"]) ?? ""
         let url = form["response_url"].flatMap { replySender.allows($0) ? $0 : nil }
         message.address = ReplyAddress(
             chat: channel, isPrivate: message.isPrivate, user: user, account: message.account, url: url,
@@ -130,10 +127,10 @@ public struct SlackAdapter: PlatformAdapter {
     }
 
     /// The user that our bot is in this workspace, as far as the event says.
-    private static func botUser(_ body: JSONObject) -> String? {
+    private static func botUser(_ body: JSONObject) throws(WebhookFault) -> String? {
         let authorization = (body["authorizations"]?.arrayValue ?? []).lazy.compactMap(\.objectValue)
             .first { $0["is_bot"]?.boolValue == true }
-        return id(authorization?["user_id"])
+        return try MessageField.optionalID(authorization?["user_id"])
     }
 
     /// The ids of one-to-one conversations begin with D; mentions and commands do not say the channel's type.
@@ -141,19 +138,11 @@ public struct SlackAdapter: PlatformAdapter {
         channel.utf8.first == UInt8(ascii: "D")
     }
 
-    /// 1–128 of printable ASCII.
-    private static func id(_ value: JSONValue?) -> String? {
-        guard let text = value?.stringValue, 1...128 ~= text.utf8.count,
-            text.utf8.allSatisfy({ 0x21...0x7E ~= $0 })
-        else { return nil }
-        return text
-    }
-
     /// Slash commands are answered here, for everybody in the channel to see; for events this is an acknowledgement.
     public func response(to answered: [AnsweredMessage], now: Instant) -> WebhookResponse {
         let texts = answered.filter { answersInResponse(to: $0.message) }.compactMap(\.text)
         if texts.isEmpty { return .ok }
-        let text = SlackText.limit.cut(SlackText.escape(texts.joined(separator: "\n")))
+        let text = SlackText.escape(SlackText.limit.cut(texts.joined(separator: "\n")))
         return .json(.object(["response_type": "in_channel", "text": .string(text), "mrkdwn": false]))
     }
 

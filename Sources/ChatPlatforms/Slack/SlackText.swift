@@ -35,29 +35,7 @@ enum SlackText {
             }
         }
         result += rest
-        return (decodeEntities(result).trimmed, isMentioned)
-    }
-
-    private static let entities = [
-        (Array("&lt;".utf8), UInt8(ascii: "<")), (Array("&gt;".utf8), UInt8(ascii: ">")),
-        (Array("&amp;".utf8), UInt8(ascii: "&")),
-    ]
-
-    private static func decodeEntities(_ text: [UInt8]) -> String {
-        var rest = text[...]
-        var result: [UInt8] = []
-        while let start = rest.firstIndex(of: UInt8(ascii: "&")) {
-            result += rest[..<start]
-            rest = rest[start...]
-            if let (entity, byte) = entities.first(where: { rest.starts(with: $0.0) }) {
-                result.append(byte)
-                rest = rest.dropFirst(entity.count)
-            } else {
-                result.append(UInt8(ascii: "&"))
-                rest = rest.dropFirst()
-            }
-        }
-        return String(decoding: result + rest, as: UTF8.self)
+        return (MessageField.text(TextEntities.decoded(result)), isMentioned)
     }
 
     /// `text` so that Slack finds no mention, link or entity in it.
@@ -78,8 +56,7 @@ enum SlackText {
     static func instant(_ ts: String) -> Instant? {
         let parts = ts.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2, 1...11 ~= parts[0].utf8.count, parts[1].utf8.count == 6,
-            parts.allSatisfy({ $0.utf8.allSatisfy { 0x30...0x39 ~= $0 } }), let seconds = Int64(parts[0]),
-            let microseconds = Int64(parts[1])
+            parts.allSatisfy(\.isDigits), let seconds = Int64(parts[0]), let microseconds = Int64(parts[1])
         else { return nil }
         return Instant(milliseconds: seconds * 1000 + microseconds / 1000)
     }

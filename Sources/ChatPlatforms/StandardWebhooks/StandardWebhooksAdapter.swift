@@ -27,14 +27,15 @@ public struct StandardWebhooksAdapter: PlatformAdapter {
     private let publicKey: Curve25519.Signing.PublicKey?
 
     public init(_ settings: PlatformSettings) throws(SettingFault) {
-        key = try settings["secret"].map(Self.key)
+        key = try settings.secret("secret").map(Self.key)
         publicKey = try settings["public_key"].map(Self.publicKey)
         guard key != nil || publicKey != nil else {
             throw SettingFault("secret", "缺少 secret 或 public_key", "secret or public_key is missing")
         }
     }
 
-    private static func key(_ text: String) throws(SettingFault) -> SymmetricKey {
+    private static func key(_ secret: Secret) throws(SettingFault) -> SymmetricKey {
+        let text = secret.exposedText
         let encoded = text.hasPrefix("whsec_") ? String(text.dropFirst(6)) : text
         guard let bytes = Base64.decode(encoded), 24...64 ~= bytes.count else {
             throw SettingFault(
@@ -56,8 +57,7 @@ public struct StandardWebhooksAdapter: PlatformAdapter {
     }
 
     public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
-        try request.requirePOST()
-        try request.requireOwnPath()
+        try request.requireOwnPOST()
         let id = try verifiedID(of: request, now: now)
         let body = try request.jsonBody()
         guard let type = body["type"]?.stringValue, type == "chat.message" else { return .messages([]) }
@@ -67,16 +67,16 @@ public struct StandardWebhooksAdapter: PlatformAdapter {
     private static func message(_ body: JSONObject, id: String) throws(WebhookFault) -> IncomingMessage {
         guard let data = body["data"]?.objectValue, let text = data["text"]?.stringValue else { throw .malformedBody }
         var chatID = ""
-        if let value = EventField.optional(data["chat_id"]), value != "" { chatID = try EventField.id(value) }
+        if let value = MessageField.optional(data["chat_id"]), value != "" { chatID = try MessageField.id(value) }
         var message = IncomingMessage(
-            userID: try EventField.id(data["user_id"]), chatID: chatID,
-            messageID: try EventField.id(data["message_id"]), text: EventField.messageText(text), dedupe: id)
+            userID: try MessageField.id(data["user_id"]), chatID: chatID,
+            messageID: try MessageField.id(data["message_id"]), text: MessageField.text(text), dedupe: id)
         message.isPrivate = chatID.isEmpty
-        if let value = EventField.optional(data["is_admin"]) {
+        if let value = MessageField.optional(data["is_admin"]) {
             guard let isAdmin = value.boolValue else { throw .malformedBody }
             message.adminHint = isAdmin ? .yes : .no
         }
-        if let value = EventField.optional(body["timestamp"]) {
+        if let value = MessageField.optional(body["timestamp"]) {
             guard let text = value.stringValue, let sentAt = ZonedTime.instant(text) else { throw .malformedBody }
             message.sentAt = sentAt
         }
@@ -98,8 +98,6 @@ public struct StandardWebhooksAdapter: PlatformAdapter {
 }
 
 extension StandardWebhooksAdapter {
-    /// How far the signed time may be from now, in either direction.
-    private static let toleranceMilliseconds: Int64 = 300_000
     private static let maximumSignatureCount = 8
 
     /// The `webhook-id` of a request whose signature and time are good.
@@ -108,24 +106,17 @@ extension StandardWebhooksAdapter {
             let list = request.header("webhook-signature")
         else { throw .missingSignature }
         // A full stop in the id would let one signature stand for two splits into id, time and body.
-        guard 1...128 ~= id.utf8.count, id.utf8.allSatisfy({ 0x21...0x7E ~= $0 && $0 != UInt8(ascii: ".") }) else {
+        guard 1...128 ~= id.utf8.count, id.isVisibleASCII, !id.utf8.contains(UInt8(ascii: ".")) else {
             throw .malformedSignature
         }
-        guard let signedAt = Self.signedAt(timestamp) else { throw .malformedTimestamp }
-        let age = now.milliseconds(since: signedAt)
-        guard -Self.toleranceMilliseconds...Self.toleranceMilliseconds ~= age else { throw .staleTimestamp }
+        let time = try SignedTime(timestamp)
         let signatures = list.split(separator: " ", maxSplits: Self.maximumSignatureCount)
         guard signatures.count <= Self.maximumSignatureCount else { throw .malformedSignature }
         guard isAnySignature(signatures, over: Array("\(id).\(timestamp).".utf8), request.body) else {
             throw .badSignature
         }
+        try time.requireRecent(at: now)
         return id
-    }
-
-    /// Whole seconds in plain digits.
-    private static func signedAt(_ text: String) -> Instant? {
-        guard text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }), let seconds = Int64(text) else { return nil }
-        return Instant(milliseconds: 0).advanced(bySeconds: seconds)
     }
 
     /// Each kind of signature is held only against the key of its own kind; unknown versions are passed over.

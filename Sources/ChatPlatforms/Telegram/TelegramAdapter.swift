@@ -21,24 +21,20 @@ public struct TelegramAdapter: PlatformAdapter {
         PlatformSetting("api_url", "Bot API 的网址，默认 https://api.telegram.org。Base of the Bot API."),
     ]
 
-    private let secretToken: String
+    private let secretToken: Secret
     /// In lower case, without `@`.
     private let botName: String
     private let replySender: TelegramSender?
 
-    public var sender: (any ReplySender)? { replySender }
-
     public init(_ settings: PlatformSettings) throws(SettingFault) {
-        secretToken = try settings.required("secret_token")
-        guard secretToken.utf8.count <= 256,
-            secretToken.utf8.allSatisfy({ TelegramText.isNameByte($0) || $0 == UInt8(ascii: "-") })
-        else {
+        secretToken = try settings.requiredSecret("secret_token")
+        guard secretToken.exposedText.utf8.count <= 256, secretToken.exposedText.isPlainName else {
             throw SettingFault(
                 "secret_token", "secret_token 应为 1–256 个字母、数字、_ 或 -",
                 "secret_token must be 1-256 of letters, digits, _ and -")
         }
         botName = try settings.required("bot_username").lowercased()
-        guard 3...32 ~= botName.utf8.count, botName.utf8.allSatisfy(TelegramText.isNameByte) else {
+        guard TelegramText.isUserName(botName) else {
             throw SettingFault(
                 "bot_username", "bot_username 应为机器人的用户名（字母、数字、_），不带 @",
                 "bot_username must be the bot's user name (letters, digits, _), without @")
@@ -46,9 +42,10 @@ public struct TelegramAdapter: PlatformAdapter {
         replySender = try TelegramSender(settings)
     }
 
+    public var sender: (any ReplySender)? { replySender }
+
     public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
-        try request.requirePOST()
-        try request.requireOwnPath()
+        try request.requireOwnPOST()
         guard let token = request.header("x-telegram-bot-api-secret-token") else { throw .missingToken }
         guard SecretBytes.areEqual(token, secretToken) else { throw .badToken }
         let update = try request.jsonBody()
@@ -61,8 +58,9 @@ public struct TelegramAdapter: PlatformAdapter {
     /// - Returns: Nil for what is no message of a person to this bot, and for one that is not as documented: Telegram
     ///   repeats what it is answered an error to for a day, and holds back the chat's later messages meanwhile.
     private func decode(_ message: JSONObject, updateID: Int64) -> IncomingMessage? {
-        guard let messageID = message["message_id"]?.integerValue, let date = message["date"]?.integerValue,
-            0...253_402_300_799 ~= date, let chat = message["chat"]?.objectValue, let chatID = chat["id"]?.integerValue,
+        guard let messageID = message["message_id"]?.integerValue,
+            let sentAt = try? MessageField.instant(message["date"], millisecondsPerUnit: 1000),
+            let chat = message["chat"]?.objectValue, let chatID = chat["id"]?.integerValue,
             let chatType = chat["type"]?.stringValue, ["private", "group", "supergroup"].contains(chatType),
             let from = message["from"]?.objectValue, let userID = from["id"]?.integerValue,
             let isBot = from["is_bot"]?.boolValue, let written = message["text"]?.stringValue
@@ -89,7 +87,7 @@ public struct TelegramAdapter: PlatformAdapter {
         decoded.isPrivate = chatType == "private"
         decoded.isMentioned = isMentioned || decoded.isPrivate
         decoded.account = botName
-        decoded.sentAt = Instant(milliseconds: date * 1000)
+        decoded.sentAt = sentAt
         var thread: String?
         if message["is_topic_message"]?.boolValue == true {
             thread = message["message_thread_id"]?.integerValue.map { String($0) }
@@ -98,6 +96,12 @@ public struct TelegramAdapter: PlatformAdapter {
             chat: decoded.chatID, isPrivate: decoded.isPrivate, user: user, message: decoded.messageID, thread: thread,
             account: botName)
         return decoded
+    }
+
+    /// An update that cannot be read is acknowledged: Telegram would repeat it for a day, and hold back what was written
+    /// in the chat after it.
+    public func refusal(_ fault: WebhookFault) -> WebhookResponse {
+        fault == .malformedBody ? .ok : fault.bareResponse
     }
 
     public func response(to answered: [AnsweredMessage], now: Instant) -> WebhookResponse {

@@ -1,35 +1,34 @@
-internal import Basics
-
 /// `sendMessage` calls of a Telegram bot.
 ///
 /// The bot's token stands in the address of every call: the address is never logged.
 ///
 /// - Source: platforms.md section 4.
-public struct TelegramSender: ReplySender {
+struct TelegramSender: ReplySender {
     /// About one message in a second to one chat, 20 in a minute to one group, 30 in a second to all. Telegram takes
     /// replies at any time; after an hour nobody expects one.
-    public let limits = ReplyLimits(
+    let limits = ReplyLimits(
         text: TelegramText.limit, millisecondsPerChat: 3000, millisecondsPerMessage: 35, windowSeconds: 3600)
 
+    /// Holds the token; shows it nowhere.
     private let url: OutboundURL
 
-    public var allowedHosts: Set<String> { [url.host] }
+    var allowedHosts: Set<String> { [url.host] }
 
     /// - Returns: Nil without `bot_token`.
     init?(_ settings: PlatformSettings) throws(SettingFault) {
-        let api = try settings.url("api_url", default: "https://api.telegram.org")
-        guard let token = settings["bot_token"] else { return nil }
+        var url = try settings.url("api_url", default: "https://api.telegram.org")
+        guard let token = settings.secret("bot_token")?.exposedText else { return nil }
         let parts = token.split(separator: ":", omittingEmptySubsequences: false)
-        // The colon of the token stays as it is in the path, as the documentation has it.
-        guard parts.count == 2, 1...20 ~= parts[0].utf8.count, parts[0].utf8.allSatisfy({ 0x30...0x39 ~= $0 }),
-            1...128 ~= parts[1].utf8.count,
-            parts[1].utf8.allSatisfy({ TelegramText.isNameByte($0) || $0 == UInt8(ascii: "-") }),
-            let url = api.flatMap({ OutboundURL("\($0)/bot\(token)/sendMessage") })
+        guard parts.count == 2, parts[0].utf8.count <= 20, parts[0].isDigits, parts[1].utf8.count <= 128,
+            parts[1].isPlainName
         else {
             throw SettingFault(
                 "bot_token", "bot_token 应为“数字:字母数字”的形式，由 BotFather 给出",
                 "bot_token must be of the form 123456:ABC-DEF, as BotFather gave it")
         }
+        // The colon of the token stays as it is in the path, as the documentation has it.
+        url.append(encodedSegment: "bot" + token)
+        url.append(encodedSegment: "sendMessage")
         self.url = url
     }
 
@@ -51,7 +50,7 @@ public struct TelegramSender: ReplySender {
     }
 
     /// One reply quotes its message. Of several each begins with its user's id, which Telegram shows as a mention.
-    public func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
+    func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
         guard let last = replies.last, var members = Self.members(last.address) else { return nil }
         var text = ""
         var entities: [(end: Int, value: JSONValue)] = []
@@ -77,7 +76,7 @@ public struct TelegramSender: ReplySender {
         return .json(.object(JSONObject(uniqueMembers: members)), to: url)
     }
 
-    public func result(of answer: OutboundAnswer) -> DeliveryResult {
+    func result(of answer: OutboundAnswer) -> DeliveryResult {
         switch answer.status {
         case 200 where answer.json?["ok"]?.boolValue == false: .refused(reason: "not ok")
         case 429:
@@ -85,9 +84,7 @@ public struct TelegramSender: ReplySender {
                 afterSeconds: answer.json?["parameters"]?.objectValue?["retry_after"]?.integerValue.flatMap {
                     0...3600 ~= $0 ? $0 : nil
                 } ?? answer.retryAfterSeconds)
-        // The bot's token is what the operator wrote: there is no newer one.
-        case 401: .refused(reason: "status 401")
-        default: DeliveryResult(status: answer)
+        default: result(ofStatus: answer)
         }
     }
 }

@@ -1,17 +1,10 @@
-internal import Basics
-
 /// Text as Telegram writes and shows it.
 enum TelegramText {
     static let limit = TextLimit(4096, .utf16)
 
-    /// `[A-Za-z0-9_]`, of which user names consist.
-    static func isNameByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
-            true
-        default: false
-        }
+    /// `[A-Za-z0-9_]{3,32}`
+    static func isUserName(_ text: String) -> Bool {
+        3...32 ~= text.utf8.count && text.utf8.allSatisfy { $0.isLetterOrDigit || $0 == UInt8(ascii: "_") }
     }
 
     /// `text` without the bot's mentions, `/cmd@bot` as `/cmd`.
@@ -49,7 +42,7 @@ enum TelegramText {
         kept += units[next...]
         let rest = String(decoding: kept, as: UTF16.self).trimmed
         guard let (text, isNamed) = command(rest, botName: botName) else { return nil }
-        return (text, isNamed || !starts.isEmpty)
+        return (MessageField.text(text), isNamed || !starts.isEmpty)
     }
 
     /// Telegram marks only commands of Latin letters, so the name in `/抽奖@bot` is looked for here.
@@ -63,7 +56,7 @@ enum TelegramText {
             return (String(scalars[..<at]) + String(scalars[end...]), true)
         }
         // Anything but a user name is a part of the command's own words.
-        return 3...32 ~= name.utf8.count && name.utf8.allSatisfy(isNameByte) ? nil : (text, false)
+        return isUserName(name) ? nil : (text, false)
     }
 
     /// `text` so that Telegram finds nobody's name in it. Without a `parse_mode` there is no other markup.

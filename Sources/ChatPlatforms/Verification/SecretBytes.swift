@@ -1,9 +1,9 @@
 internal import Crypto
 internal import Foundation
 
-/// Compares what a stranger sent with what only we know. The time it takes tells nothing but the sizes.
+/// Compares what a stranger sent with what only we know, in a time that tells nothing about it.
 enum SecretBytes {
-    /// Compares digests of both, so that not even the sizes tell.
+    /// Digests of both are compared, so that not even the sizes tell.
     static func areEqual(_ left: some Sequence<UInt8>, _ right: some Sequence<UInt8>) -> Bool {
         let left = SHA256.hash(data: Array(left))
         let right = SHA256.hash(data: Array(right))
@@ -12,8 +12,8 @@ enum SecretBytes {
         return difference == 0
     }
 
-    static func areEqual(_ left: String, _ right: String) -> Bool {
-        areEqual(left.utf8, right.utf8)
+    static func areEqual(_ text: String, _ secret: Secret) -> Bool {
+        areEqual(text.utf8, secret.exposedText.utf8)
     }
 }
 

@@ -22,16 +22,19 @@ public struct WeChatOAAdapter: PlatformAdapter {
                 + "true: plain mode, without encoding_aes_key. Its signature does not cover the message; not advised."),
     ]
 
+    /// After five seconds the platform delivers a message again, and after three times shows an error.
+    public static let responseDeadlineMilliseconds: Int64? = 4500
+
     private enum Mode {
         case safe(WeChatCipher)
         case plain
     }
 
-    private let token: String
+    private let token: Secret
     private let mode: Mode
 
     public init(_ settings: PlatformSettings) throws(SettingFault) {
-        token = try settings.required("token")
+        token = try settings.requiredSecret("token")
         if try settings.flag("allow_plain", default: false) {
             // Which of the two an endpoint speaks must not be for the sender to choose.
             guard settings["encoding_aes_key"] == nil else {
@@ -45,7 +48,11 @@ public struct WeChatOAAdapter: PlatformAdapter {
         }
     }
 
-    public func answersInResponse(to message: IncomingMessage) -> Bool { true }
+    public var startWarning: String? {
+        guard case .plain = mode else { return nil }
+        return "allow_plain：签名不保护内容，看到过一次请求的人可以冒充任何人。"
+            + "allow_plain: the signature does not cover the message; whoever has seen one can speak for anybody."
+    }
 
     public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
         try request.requireOwnPath()
@@ -78,15 +85,15 @@ public struct WeChatOAAdapter: PlatformAdapter {
 
     private func verifyPlainSignature(_ request: WebhookRequest) throws(WebhookFault) {
         let signature = try WeChatSignature("signature", in: request)
-        guard signature.isRight([token, signature.timestamp, signature.nonce]) else { throw .badSignature }
+        guard signature.isRight(token) else { throw .badSignature }
     }
 
     /// Signed in the plain way in both modes. The signature does not cover what is to be echoed: only an innocent text
     /// is.
     private func handshake(_ request: WebhookRequest) throws(WebhookFault) -> WebhookResponse {
         try verifyPlainSignature(request)
-        guard let echo = request.queryItem("echostr"), 1...256 ~= echo.utf8.count,
-            echo.utf8.allSatisfy({ 0x21...0x7E ~= $0 && !"<>&\"'".utf8.contains($0) })
+        guard let echo = request.queryItem("echostr"), echo.utf8.count <= 256, echo.isVisibleASCII,
+            !echo.utf8.contains(where: { "<>&\"'".utf8.contains($0) })
         else { throw .malformedBody }
         return .plainText(echo)
     }
@@ -103,4 +110,6 @@ public struct WeChatOAAdapter: PlatformAdapter {
         }
         return WebhookResponse(status: 200, contentType: "text/xml; charset=utf-8", body: Array(body.utf8))
     }
+
+    public func answersInResponse(to message: IncomingMessage) -> Bool { true }
 }

@@ -11,27 +11,26 @@ struct WeChatCipher: Sendable {
     private static let randomSize = 16
     private static let lengthSize = 4
 
-    let token: String
+    let token: Secret
     /// Whom messages are for: the corp id, or the app id of an Official Account.
     let receiverID: String
-    private let key: [UInt8]
+    private let key: SymmetricKey
 
     /// - Parameter encodedKey: The 43 characters of the EncodingAESKey.
     /// - Returns: Nil unless they are the base64 of 32 bytes without its `=`.
-    init?(token: String, encodedKey: String, receiverID: String) {
+    init?(token: Secret, encodedKey: Secret, receiverID: String) {
         // The last character holds two bits too many, and platforms fill them: no strict decoding here.
-        guard encodedKey.utf8.count == 43, let key = Data(base64Encoded: encodedKey + "="), key.count == 32 else {
-            return nil
-        }
+        let text = encodedKey.exposedText
+        guard text.utf8.count == 43, let key = Data(base64Encoded: text + "="), key.count == 32 else { return nil }
         self.token = token
         self.receiverID = receiverID
-        self.key = Array(key)
+        self.key = SymmetricKey(data: key)
     }
 
     /// From the settings `token`, `encoding_aes_key` and `receive_id`, all required.
     init(_ settings: PlatformSettings) throws(SettingFault) {
         let cipher = WeChatCipher(
-            token: try settings.required("token"), encodedKey: try settings.required("encoding_aes_key"),
+            token: try settings.requiredSecret("token"), encodedKey: try settings.requiredSecret("encoding_aes_key"),
             receiverID: try settings.required("receive_id"))
         guard let cipher else {
             throw SettingFault(
@@ -46,7 +45,7 @@ struct WeChatCipher: Sendable {
     /// - Throws: `missingSignature`, `malformedSignature`, `malformedTimestamp`, `badSignature`, `badCiphertext`,
     ///   `receiverMismatch`.
     func open(_ encrypted: String, of query: WeChatSignature) throws(WebhookFault) -> [UInt8] {
-        guard query.isRight([token, query.timestamp, query.nonce, encrypted]) else { throw .badSignature }
+        guard query.isRight(token, encrypted) else { throw .badSignature }
         return try decrypt(encrypted)
     }
 
@@ -54,8 +53,7 @@ struct WeChatCipher: Sendable {
     /// - Throws: `badCiphertext` for anything wrong with it; `receiverMismatch` when it is for another receiver.
     func decrypt(_ encrypted: String) throws(WebhookFault) -> [UInt8] {
         guard let bytes = Base64.decode(encrypted),
-            let padded = try? AES._CBC.decrypt(
-                bytes, using: SymmetricKey(data: key), iv: AES._CBC.IV(ivBytes: key.prefix(16)), noPadding: true),
+            let padded = try? AES._CBC.decrypt(bytes, using: key, iv: initialVector(), noPadding: true),
             let plaintext = Self.withoutPadding(Array(padded))
         else { throw .badCiphertext }
         let header = Self.randomSize + Self.lengthSize
@@ -64,6 +62,10 @@ struct WeChatCipher: Sendable {
         guard length <= plaintext.count - header else { throw .badCiphertext }
         guard SecretBytes.areEqual(plaintext[(header + length)...], receiverID.utf8) else { throw .receiverMismatch }
         return Array(plaintext[header..<header + length])
+    }
+
+    private func initialVector() throws -> AES._CBC.IV {
+        try AES._CBC.IV(ivBytes: key.withUnsafeBytes { Array($0.prefix(16)) })
     }
 
     private static func withoutPadding(_ bytes: [UInt8]) -> [UInt8]? {
@@ -84,8 +86,7 @@ struct WeChatCipher: Sendable {
         let padding = Self.paddingBlock - bytes.count % Self.paddingBlock
         bytes += Array(repeating: UInt8(padding), count: padding)
         guard
-            let encrypted = try? AES._CBC.encrypt(
-                bytes, using: SymmetricKey(data: key), iv: AES._CBC.IV(ivBytes: key.prefix(16)), noPadding: true)
+            let encrypted = try? AES._CBC.encrypt(bytes, using: key, iv: initialVector(), noPadding: true)
         else { preconditionFailure("the key has 32 bytes, the vector 16, and the text is padded") }
         return Base64.encode(encrypted)
     }
@@ -101,10 +102,10 @@ struct WeChatCipher: Sendable {
         // from the plaintext and the key they are both, and the adapter needs no generator.
         let seed = Array(
             HMAC<SHA256>.authenticationCode(
-                for: Array("\(timestamp)\n\(context)\n\(plaintext)".utf8), using: SymmetricKey(data: key)))
+                for: Array("\(timestamp)\n\(context)\n\(plaintext)".utf8), using: key))
         let encrypted = encrypt(Array(plaintext.utf8), random: Array(seed.prefix(Self.randomSize)))
         let nonce = Hex.encode(seed.suffix(8))
-        let signature = WeChatSignature.of([token, String(timestamp), nonce, encrypted])
+        let signature = WeChatSignature.of(token, [String(timestamp), nonce, encrypted])
         return "<xml>" + FlatXML.element("Encrypt", encrypted) + FlatXML.element("MsgSignature", Hex.encode(signature))
             + "<TimeStamp>\(timestamp)</TimeStamp>" + FlatXML.element("Nonce", nonce) + "</xml>"
     }
@@ -127,25 +128,22 @@ struct WeChatSignature {
         }
         // The texts are signed one behind the other, with nothing between them: what is the end of one could be said to
         // be the beginning of the next. Too short to take a block of the ciphertext over, neither is worth trying.
-        guard timestamp.utf8.allSatisfy({ 0x30...0x39 ~= $0 }), 1...19 ~= timestamp.utf8.count else {
-            throw .malformedTimestamp
-        }
-        guard nonce.utf8.allSatisfy({ 0x21...0x7E ~= $0 }), 1...32 ~= nonce.utf8.count else {
-            throw .malformedSignature
-        }
+        guard timestamp.isDigits, timestamp.utf8.count <= 19 else { throw .malformedTimestamp }
+        guard nonce.isVisibleASCII, nonce.utf8.count <= 32 else { throw .malformedSignature }
         self.timestamp = timestamp
         self.nonce = nonce
         self.signature = signature
     }
 
-    /// - Parameter parts: The token, ``timestamp``, ``nonce``, and the encrypted text if there is one.
-    func isRight(_ parts: [String]) -> Bool {
-        SecretBytes.areEqual(signature, Self.of(parts))
+    /// - Parameter encrypted: Nil for what is not encrypted.
+    func isRight(_ token: Secret, _ encrypted: String? = nil) -> Bool {
+        SecretBytes.areEqual(signature, Self.of(token, [timestamp, nonce] + (encrypted.map { [$0] } ?? [])))
     }
 
-    /// SHA-1 of `parts` in the order of their bytes, one behind the other.
-    static func of(_ parts: [String]) -> [UInt8] {
-        let sorted = parts.map { Array($0.utf8) }.sorted { $0.lexicographicallyPrecedes($1) }
+    /// SHA-1 of the token and `parts` in the order of their bytes, one behind the other.
+    static func of(_ token: Secret, _ parts: [String]) -> [UInt8] {
+        let all = [token.exposedBytes] + parts.map { Array($0.utf8) }
+        let sorted = all.sorted { $0.lexicographicallyPrecedes($1) }
         return Array(Insecure.SHA1.hash(data: Array(sorted.joined())))
     }
 }

@@ -19,24 +19,12 @@ struct WeChatMessage {
     init?(_ texts: [String: String]) throws(WebhookFault) {
         guard let kind = texts["MsgType"] else { throw .malformedBody }
         guard kind == "text" else { return nil }
-        guard let receiver = Self.id(texts["ToUserName"]), let sender = Self.id(texts["FromUserName"]),
-            let messageID = Self.id(texts["MsgId"]), let text = texts["Content"],
-            let created = texts["CreateTime"], created.utf8.allSatisfy({ 0x30...0x39 ~= $0 }),
-            let seconds = Int64(created), 0...253_402_300_799 ~= seconds
-        else { throw .malformedBody }
-        self.receiver = receiver
-        self.sender = sender
-        self.messageID = messageID
-        self.text = text.trimmed
-        sentAt = Instant(milliseconds: seconds * 1000)
-    }
-
-    /// At most 128 bytes, none of them a control character.
-    private static func id(_ text: String?) -> String? {
-        guard let text, 1...128 ~= text.utf8.count,
-            !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
-        else { return nil }
-        return text
+        guard let text = texts["Content"] else { throw .malformedBody }
+        receiver = try MessageField.id(texts["ToUserName"])
+        sender = try MessageField.id(texts["FromUserName"])
+        messageID = try MessageField.id(texts["MsgId"])
+        self.text = MessageField.text(text)
+        sentAt = try MessageField.instant(digits: texts["CreateTime"], millisecondsPerUnit: 1000)
     }
 
     /// The message as it goes on. Always in private: neither platform knows groups here.

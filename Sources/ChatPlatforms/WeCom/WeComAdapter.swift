@@ -25,9 +25,12 @@ public struct WeComAdapter: PlatformAdapter {
             "api_url", "接口地址，默认 https://qyapi.weixin.qq.com。The API's address, if not https://qyapi.weixin.qq.com."),
     ]
 
+    /// After five seconds the platform delivers a message again.
+    public static let responseDeadlineMilliseconds: Int64? = 4500
+
     private let cipher: WeChatCipher
     private let agentID: String?
-    private let callSender: WeComSender?
+    private let replySender: WeComSender?
 
     public init(_ settings: PlatformSettings) throws(SettingFault) {
         cipher = try WeChatCipher(settings)
@@ -35,17 +38,10 @@ public struct WeComAdapter: PlatformAdapter {
         if let agentID, WeComSender.agentNumber(agentID) == nil {
             throw SettingFault("agent_id", "agent_id 应为数字", "agent_id must be a number")
         }
-        let api = try settings.url("api_url", default: "https://qyapi.weixin.qq.com")
-        if let api, let secret = settings["corp_secret"] {
-            callSender = WeComSender(api: api, corpID: cipher.receiverID, secret: secret)
-        } else {
-            callSender = nil
-        }
+        replySender = try WeComSender(settings, corpID: cipher.receiverID)
     }
 
-    public var sender: (any ReplySender)? { callSender }
-
-    public func answersInResponse(to message: IncomingMessage) -> Bool { true }
+    public var sender: (any ReplySender)? { replySender }
 
     public func receive(_ request: WebhookRequest, now: Instant) throws(WebhookFault) -> WebhookEvent {
         try request.requireOwnPath()
@@ -60,11 +56,11 @@ public struct WeComAdapter: PlatformAdapter {
         guard let texts = FlatXML.texts(of: plaintext) else { throw .malformedBody }
         guard let message = try WeChatMessage(texts) else { return .messages([]) }
         let agent = texts["AgentID"] ?? ""
-        if let agentID, agent != agentID { throw .receiverMismatch }
+        if let agentID, !areEqualBytes(agent, agentID) { throw .receiverMismatch }
         guard agent.isEmpty || WeComSender.agentNumber(agent) != nil else { throw .malformedBody }
         var incoming = message.incoming
         incoming.account = agent
-        if callSender != nil {
+        if replySender != nil {
             incoming.address = ReplyAddress(chat: message.sender, isPrivate: true, user: message.sender, account: agent)
         }
         return .messages([incoming])
@@ -88,4 +84,6 @@ public struct WeComAdapter: PlatformAdapter {
         let body = cipher.envelope(reply, context: message.messageID, timestamp: timestamp)
         return WebhookResponse(status: 200, contentType: "text/xml; charset=utf-8", body: Array(body.utf8))
     }
+
+    public func answersInResponse(to message: IncomingMessage) -> Bool { true }
 }

@@ -2,14 +2,20 @@
 ///
 /// - Source: platforms.md section 9.
 struct WeComSender: ReplySender {
-    let api: OutboundURL
-    let corpID: String
-    let secret: String
+    private let api: OutboundURL
+    private let corpID: String
+    private let secret: Secret
 
-    var limits: ReplyLimits {
-        // 30 a minute and 1000 an hour per member; what is more is dropped without a word.
-        ReplyLimits(text: WeChatMessage.textLimit, millisecondsPerChat: 4000, windowSeconds: 3600)
+    /// - Returns: Nil without `corp_secret`.
+    init?(_ settings: PlatformSettings, corpID: String) throws(SettingFault) {
+        api = try settings.url("api_url", default: "https://qyapi.weixin.qq.com")
+        guard let secret = settings.secret("corp_secret") else { return nil }
+        self.secret = secret
+        self.corpID = corpID
     }
+
+    /// 30 a minute and 1000 an hour per member; what is more is dropped without a word.
+    let limits = ReplyLimits(text: WeChatMessage.textLimit, millisecondsPerChat: 4000, windowSeconds: 3600)
 
     var allowedHosts: Set<String> { [api.host] }
 
@@ -17,7 +23,7 @@ struct WeComSender: ReplySender {
         OutboundCall(
             method: "GET",
             url: api.appending(
-                "cgi-bin", "gettoken", query: [("corpid", corpID), ("corpsecret", secret)]))
+                "cgi-bin", "gettoken", query: [("corpid", corpID), ("corpsecret", secret.exposedText)]))
     }
 
     func token(from answer: OutboundAnswer) -> AccessToken? {
@@ -44,7 +50,7 @@ struct WeComSender: ReplySender {
     }
 
     func result(of answer: OutboundAnswer) -> DeliveryResult {
-        guard answer.status == 200 else { return DeliveryResult(status: answer) }
+        guard answer.status == 200 else { return result(ofStatus: answer) }
         guard let code = answer.json?["errcode"]?.integerValue else { return .refused(reason: "no errcode") }
         return switch code {
         case 0: .delivered
@@ -57,7 +63,6 @@ struct WeComSender: ReplySender {
 
     /// An AgentId as the number it must be.
     static func agentNumber(_ text: String) -> Int64? {
-        guard text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }) else { return nil }
-        return Int64(text)
+        text.isDigits ? Int64(text) : nil
     }
 }

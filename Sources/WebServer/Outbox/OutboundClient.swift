@@ -30,7 +30,7 @@ struct OutboundClient: Sendable {
         guard allowedHosts.contains(call.url.host), call.url.scheme == "https" || call.url.isNearby else {
             return OutboundAnswer(status: 403)
         }
-        var request = HTTPClientRequest(url: call.url.description)
+        var request = HTTPClientRequest(url: call.url.text)
         request.method = .init(rawValue: call.method)
         for (name, value) in call.headers { request.headers.add(name: name, value: value) }
         if !call.body.isEmpty { request.body = .bytes(call.body) }

@@ -245,7 +245,7 @@ struct HongbaoConfiguration: Sendable {
 
     private static func isOrigin(_ text: String) -> Bool {
         guard let url = OutboundURL(text) else { return false }
-        return url.path.isEmpty && url.query.isEmpty && !text.hasSuffix("/") && url.description == text
+        return url.path.isEmpty && url.query.isEmpty && !text.hasSuffix("/") && url.text == text
     }
 
     private static func path(_ key: String, _ value: String?) throws -> String {

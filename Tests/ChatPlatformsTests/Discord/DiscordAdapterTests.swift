@@ -95,6 +95,17 @@ import Testing
         #expect(throws: WebhookFault.malformedTimestamp) { try Self.adapter().receive(request, now: Self.now) }
     }
 
+    @Test func theSignatureIsCheckedBeforeTheTime() throws {
+        var request = try Self.request(#"{"type":1}"#, timestamp: "0")
+        request.body.append(0x20)
+        #expect(throws: WebhookFault.badSignature) { try Self.adapter().receive(request, now: Self.now) }
+    }
+
+    @Test func anOverlongTextIsCut() throws {
+        let data = #"{"name":"hb","type":1,"options":[{"name":"text","type":3,"value":"\#(overlongText)"}]}"#
+        #expect(try Self.message(Self.command(data)).text.isBeginningOfOverlongText)
+    }
+
     @Test func tamperedPingIsRefused() throws {
         var request = try Self.request(#"{"type":1}"#)
         request.body.append(0x20)

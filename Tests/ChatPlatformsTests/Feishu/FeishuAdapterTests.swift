@@ -99,7 +99,7 @@ struct FeishuAdapterTests {
     func decryptVectorHolds(vector: PlatformVector) throws {
         let encrypted = try #require(vector.input?["encrypt"])
         let key = try #require(vector.secret?["encrypt_key"])
-        let plaintext = FeishuCipher.decrypt(encrypted, key: key).map { String(decoding: $0, as: UTF8.self) }
+        let plaintext = FeishuCipher.decrypt(encrypted, key: Secret(key)).map { String(decoding: $0, as: UTF8.self) }
         #expect(plaintext == vector.expected["plaintext"])
         #expect((plaintext != nil) == vector.valid)
     }

@@ -27,7 +27,7 @@ struct FeishuSenderTests {
     @Test func tokenIsFetched() throws {
         let call = try #require(try Self.sender().tokenCall())
         #expect(call.method == "POST")
-        #expect(call.url.description == "https://open.feishu.cn/open-apis/auth/v3/tenant_access_token/internal")
+        #expect(call.url.text == "https://open.feishu.cn/open-apis/auth/v3/tenant_access_token/internal")
         #expect(call.headers == ["Content-Type": "application/json"])
         #expect(
             String(decoding: call.body, as: UTF8.self)
@@ -49,10 +49,16 @@ struct FeishuSenderTests {
         #expect(token == expected.map { AccessToken($0, lifetimeSeconds: 7200) })
     }
 
+    @Test func anOverlongReplyIsCut() throws {
+        let text = String(repeating: "中", count: 5000)
+        let said = try Self.content(of: Self.sender().call(saying: [Self.reply(text)], token: "t-1"))
+        #expect(said == String(repeating: "中", count: 3997) + "\n……")
+    }
+
     @Test func replyIsSaidToItsMessage() throws {
         let call = try #require(try Self.sender().call(saying: [Self.reply("恭喜\n\"一等奖\"")], token: "t-1"))
         #expect(call.method == "POST")
-        #expect(call.url.description == "https://open.feishu.cn/open-apis/im/v1/messages/om_1/reply")
+        #expect(call.url.text == "https://open.feishu.cn/open-apis/im/v1/messages/om_1/reply")
         #expect(call.headers == ["Authorization": "Bearer t-1", "Content-Type": "application/json"])
         #expect(
             String(decoding: call.body, as: UTF8.self)
@@ -61,7 +67,7 @@ struct FeishuSenderTests {
 
     @Test func messageIDStaysOneSegment() throws {
         let call = try Self.sender().call(saying: [Self.reply("x", message: "../a?b")], token: "t")
-        #expect(call?.url.description == "https://open.feishu.cn/open-apis/im/v1/messages/..%2Fa%3Fb/reply")
+        #expect(call?.url.text == "https://open.feishu.cn/open-apis/im/v1/messages/..%2Fa%3Fb/reply")
     }
 
     @Test func nothingIsSaidWithoutTokenOrMessage() throws {
@@ -137,7 +143,7 @@ struct FeishuSenderTests {
         let sender = try Self.sender(["api_url": "http://127.0.0.1:4000/feishu/"])
         #expect(sender.allowedHosts == ["127.0.0.1"])
         #expect(
-            sender.call(saying: [Self.reply("x")], token: "t")?.url.description
+            sender.call(saying: [Self.reply("x")], token: "t")?.url.text
                 == "http://127.0.0.1:4000/feishu/open-apis/im/v1/messages/om_1/reply")
         #expect(try Self.sender().allowedHosts == ["open.feishu.cn"])
     }

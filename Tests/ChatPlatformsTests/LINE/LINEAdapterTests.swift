@@ -53,7 +53,7 @@ struct LINEAdapterTests {
         }
         #expect(message.isMentioned)
         #expect(message.account == "Ubot0001")
-        #expect(message.postID == "5000001")
+        #expect(message.messageID == "5000001")
         #expect(message.sentAt == Instant(milliseconds: 1_760_000_100_000))
         #expect(
             message.address
@@ -97,7 +97,7 @@ struct LINEAdapterTests {
         (#""mode":"active""#, #""mode":null"#), (#""timestamp":1760000100000,"#, ""),
         ("1760000100000", #""1760000100000""#), ("1760000100000", "1760000100000.5"), (#""groupId":"Cg1","#, ""),
         (#""Cg1""#, "1"), (#""Cg1""#, #""""#), (#""Uu1""#, "null"), (#""Uu1""#, #""U\u0007""#), (#""01JE1""#, "7"),
-        (#""webhookEventId":"01JE1","#, ""), (#""rt1""#, "null"), (#""id":"51","#, ""), (#""51""#, "51"),
+        (#""webhookEventId":"01JE1","#, ""), (#""rt1""#, "7"), (#""id":"51","#, ""), (#""51""#, "51"),
         (#","text":"抽奖""#, ""), (#""text":"抽奖""#, #""text":["抽奖"]"#), (#","message":{"id""#, #","massage":{"id""#),
         (#""source":{"#, #""sauce":{"#), (#""type":"text","#, ""),
         (#""groupId":"Cg1""#, #""groupId":"Cg1","groupId":"Cg2""#), (#""text":"抽奖""#, #""text":"抽奖","te\u0078t":"x""#),
@@ -105,6 +105,16 @@ struct LINEAdapterTests {
     func aMessageThatLacksOrMistypesAFieldIsMalformed(_ change: (String, String)) throws {
         let event = replaced(change.0, change.1)
         #expect(throws: WebhookFault.malformedBody) { try messages(event) }
+    }
+
+    @Test func anOverlongTextIsCut() throws {
+        #expect(try #require(try messages(replaced("抽奖", overlongText)).first).text.isBeginningOfOverlongText)
+    }
+
+    @Test func withoutAReplyTokenThereIsStillAMessage() throws {
+        for event in [replaced(#""rt1""#, "null"), replaced(#""replyToken":"rt1","#, "")] {
+            #expect(try #require(try messages(event).first?.address).message == nil)
+        }
     }
 
     @Test func idsOfMoreThan128BytesAreMalformed() throws {
@@ -207,7 +217,7 @@ struct LINESenderTests {
     @Test func aReplyTakesTheToken() throws {
         let call = try #require(try sender().call(saying: [reply("a\"b\n@All")], token: nil))
         #expect(call.method == "POST")
-        #expect(call.url.description == "https://api.line.me/v2/bot/message/reply")
+        #expect(call.url.text == "https://api.line.me/v2/bot/message/reply")
         #expect(call.headers == ["Authorization": "Bearer tok", "Content-Type": "application/json"])
         #expect(
             String(decoding: call.body, as: UTF8.self)
@@ -221,7 +231,7 @@ struct LINESenderTests {
         #expect(try sender(push: true).limits.allowsPush)
         for reply in [reply(token: nil), reply(number: 2)] {
             let call = try #require(try sender(push: true).call(saying: [reply], token: nil))
-            #expect(call.url.description == "https://api.line.me/v2/bot/message/push")
+            #expect(call.url.text == "https://api.line.me/v2/bot/message/push")
             #expect(
                 String(decoding: call.body, as: UTF8.self) == #"{"to":"Cg1","messages":[{"type":"text","text":"中了"}]}"#)
             #expect(call.headers["X-Line-Retry-Key"] == LINESender.retryKey(for: "k-1"))
@@ -262,7 +272,7 @@ struct LINESenderTests {
             ).sender)
         #expect(sender.allowedHosts == ["127.0.0.1"])
         let call = sender.call(saying: [reply()], token: nil)
-        #expect(call?.url.description == "http://127.0.0.1:4000/x/v2/bot/message/reply")
+        #expect(call?.url.text == "http://127.0.0.1:4000/x/v2/bot/message/reply")
     }
 
     @Test func answersAreUnderstood() throws {

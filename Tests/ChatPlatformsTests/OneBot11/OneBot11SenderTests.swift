@@ -16,7 +16,7 @@ struct OneBot11SenderTests {
     ) throws -> (url: String, headers: [String: String], body: String) {
         let call = try #require(try sender(more).call(saying: replies, token: nil))
         #expect(call.method == "POST")
-        return (call.url.description, call.headers, String(decoding: call.body, as: UTF8.self))
+        return (call.url.text, call.headers, String(decoding: call.body, as: UTF8.self))
     }
 
     @Test func replyInAGroupMentionsItsUser() throws {

@@ -5,13 +5,13 @@ import Testing
 struct OutboundURLTests {
     @Test(arguments: [
         ("https://api.line.me", "https", "api.line.me", nil, "", ""),
-        ("https://api.line.me/", "https", "api.line.me", nil, "", ""),
-        ("HTTPS://API.Line.me/A/b//", "https", "api.line.me", nil, "/A/b", ""),
+        ("https://api.line.me/", "https", "api.line.me", nil, "/", ""),
+        ("HTTPS://API.Line.me/A/b//", "https", "api.line.me", nil, "/A/b//", ""),
         ("http://127.0.0.1:4000/x?a=1&b=%20?c", "http", "127.0.0.1", 4000, "/x", "a=1&b=%20?c"),
         ("https://[::1]:8443/x", "https", "::1", 8443, "/x", ""),
         ("https://[2001:DB8::1]", "https", "2001:db8::1", nil, "", ""),
         ("https://h?q", "https", "h", nil, "", "q"), ("https://h:1", "https", "h", 1, "", ""),
-        ("https://h:65535/", "https", "h", 65535, "", ""), ("https://a_b-c.d", "https", "a_b-c.d", nil, "", ""),
+        ("https://h:65535/", "https", "h", 65535, "/", ""), ("https://a_b-c.d", "https", "a_b-c.d", nil, "", ""),
     ])
     func anAddressIsTakenApart(
         _ text: String, _ scheme: String, _ host: String, _ port: Int?, _ path: String, _ query: String
@@ -22,7 +22,7 @@ struct OutboundURLTests {
         #expect(url.port == port)
         #expect(url.path == path)
         #expect(url.query == query)
-        #expect(OutboundURL(url.description) == url)
+        #expect(OutboundURL(url.text) == url)
     }
 
     @Test(arguments: [
@@ -80,9 +80,31 @@ struct OutboundURLTests {
     @Test func segmentsAndItemsAreEncoded() throws {
         let url = try #require(OutboundURL("https://x/a/?k=v"))
         #expect(
-            url.appending("b/../c", "周", "", query: [("q&", "1=2 +"), ("r", "")]).description
+            url.appending("b/../c", "周", "", query: [("q&", "1=2 +"), ("r", "")]).text
                 == "https://x/a/b%2F..%2Fc/%E5%91%A8/?k=v&q%26=1%3D2%20%2B&r=")
+        #expect(try #require(OutboundURL("https://x//")).appending("a").text == "https://x/a")
         #expect(OutboundURL.encode("aZ09-._~ \u{0}\u{7}%") == "aZ09-._~%20%00%07%25")
+    }
+
+    @Test(arguments: [
+        ("https://x/a", "https://x:443/b?c", true), ("http://x:80", "http://x", true), ("https://x", "http://x", false),
+        ("https://x", "https://x:8443", false), ("https://x", "https://y", false), ("https://x.y", "https://x", false),
+        ("http://x:443", "https://x", false),
+    ])
+    func anOriginIsSchemeHostAndPort(_ left: String, _ right: String, _ isSame: Bool) throws {
+        let left = try #require(OutboundURL(left))
+        let right = try #require(OutboundURL(right))
+        #expect(left.hasOrigin(of: right) == isSame)
+        #expect(right.hasOrigin(of: left) == isSame)
+    }
+
+    @Test func aSettingHasADefault() throws {
+        #expect(try PlatformSettings([:]).url("api_url", default: "https://api.x").text == "https://api.x")
+        #expect(
+            try PlatformSettings(["api_url": "https://y"]).url("api_url", default: "https://api.x").text == "https://y")
+        #expect(throws: SettingFault.self) {
+            try PlatformSettings(["api_url": "y"]).url("api_url", default: "https://x")
+        }
     }
 
     @Test(arguments: [

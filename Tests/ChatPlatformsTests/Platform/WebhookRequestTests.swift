@@ -37,16 +37,6 @@ struct WebhookRequestTests {
         #expect(!types.isOfType("application/json"))
     }
 
-    @Test(arguments: ["", "Bearer", "Bearer ", "Basic x", "x", " Bearer x"])
-    func whatIsNoBearerTokenIsMissing(_ value: String) {
-        #expect(throws: WebhookFault.missingToken) { try request([("Authorization", value)]).bearerToken() }
-    }
-
-    @Test func theSchemesCaseDoesNotMatter() throws {
-        #expect(try request([("Authorization", "BEARER a b")]).bearerToken() == "a b")
-        #expect(try request([("Authorization", "Token t")]).bearerToken(schemes: ["token"]) == "t")
-    }
-
     @Test func everyFaultHasABareAnswer() {
         for fault in WebhookFault.allCases {
             let response = fault.bareResponse
@@ -66,7 +56,12 @@ struct DeliveryResultTests {
         (404, .refused(reason: "status 404")), (410, .refused(reason: "status 410")),
     ])
     func aStatusIsUnderstood(_ status: Int, _ result: DeliveryResult) {
-        #expect(DeliveryResult(status: OutboundAnswer(status: status)) == result)
+        #expect(DeliveryResult(status: OutboundAnswer(status: status), renewsToken: true) == result)
+    }
+
+    @Test func aTokenThatIsNotRenewedIsRefusedForGood() {
+        let answer = OutboundAnswer(status: 401)
+        #expect(DeliveryResult(status: answer, renewsToken: false) == .refused(reason: "status 401"))
     }
 
     @Test(
@@ -78,7 +73,7 @@ struct DeliveryResultTests {
     func retryAfterIsReadInSeconds(_ text: String, _ seconds: Int64?) {
         for status in [429, 503] {
             let answer = OutboundAnswer(status: status, headers: ["retry-after": text])
-            #expect(DeliveryResult(status: answer) == .later(afterSeconds: seconds))
+            #expect(DeliveryResult(status: answer, renewsToken: false) == .later(afterSeconds: seconds))
         }
     }
 }

@@ -32,6 +32,10 @@ struct RocketChatAdapterTests {
         vector.check(try RocketChatAdapter(PlatformSettings(vector.secret ?? [:])))
     }
 
+    @Test func anOverlongTextIsCut() throws {
+        #expect(try #require(try message(replaced("抽奖 3", overlongText))).text.isBeginningOfOverlongText)
+    }
+
     @Test func theTimeIsTheMessagesOwn() throws {
         #expect(try message()?.sentAt == Instant(milliseconds: 1_767_355_200_123))
     }
@@ -55,8 +59,8 @@ struct RocketChatAdapterTests {
         (#""channel_id":"GENERAL","#, ""), (#""u1""#, "1"), (#""user_id":"u1","#, ""), (#""u1""#, #""u\u001b""#),
         (#","text":"抽奖 3""#, ""), (#""抽奖 3""#, "null"), (#""general""#, "1"), (#""bot":false"#, #""user_id":"u2""#),
         (#""timestamp":"2026-01-02T12:00:00.123Z","#, ""), (#""2026-01-02T12:00:00.123Z""#, "1767355200123"),
-        ("12:00:00.123Z", "12:00:00.123"), ("12:00:00.123Z", "12:00:00Z"), ("T12", " 12"), ("01-02T", "02-30T"),
-        ("12:00:00.123Z", "25:00:00.123Z"), ("12:00:00.123Z", "12:00:00.123z"), ("2026-01-02T12:00:00.123Z", ""),
+        ("12:00:00.123Z", "12:00:00.123"), ("01-02T", "02-30T"),
+        ("12:00:00.123Z", "25:00:00.123Z"), ("2026-01-02T12:00:00.123Z", ""),
     ])
     func aMessageThatLacksOrMistypesAFieldIsMalformed(_ change: (String, String)) throws {
         let body = replaced(change.0, change.1)
@@ -95,7 +99,7 @@ struct RocketChatAdapterTests {
         let quoted = "[ ](https://chat.example.org/channel/general?msg=a) [ ](https://chat.example.org/x) 抽奖"
         #expect(try message(replaced("抽奖 3", quoted))?.text == "抽奖")
         #expect(try message(replaced("抽奖 3", "[ ](https"))?.text == "[ ](https")
-        let many = String(repeating: "[ ]()", count: 50_000)
+        let many = String(repeating: "[ ]()", count: 10_000)
         #expect(try message(replaced("抽奖 3", many))?.text.utf8.count == many.utf8.count - 40)
     }
 

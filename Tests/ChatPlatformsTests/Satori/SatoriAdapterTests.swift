@@ -156,8 +156,30 @@ struct SatoriAdapterTests {
         }
     }
 
+    @Test(arguments: [("red", true), ("kook, red", true), (" red", true), ("kook", false), ("reds,re", false)])
+    func onlyTheConfiguredLoginPlatformsSpeak(_ platforms: String, _ isTaken: Bool) throws {
+        let adapter = try SatoriAdapter(PlatformSettings(Self.settings.merging(["platforms": platforms]) { $1 }))
+        let request = request(Array(Self.body.utf8))
+        if isTaken {
+            guard case .messages(let messages) = try adapter.receive(request, now: Self.now) else { return }
+            #expect(messages.map(\.identity) == ["qq"])
+        } else {
+            #expect(throws: WebhookFault.receiverMismatch) { try adapter.receive(request, now: Self.now) }
+        }
+        // What is no message says nothing for anybody.
+        let other = Self.body.replacing("message-created", with: "message-deleted")
+        #expect(try adapter.receive(self.request(Array(other.utf8)), now: Self.now) == .messages([]))
+    }
+
+    @Test(arguments: [",", "red,", "red,,kook", "Red", "红", "red kook", String(repeating: "a", count: 33)])
+    func wrongLoginPlatformsAreNamed(_ platforms: String) {
+        let settings = PlatformSettings(Self.settings.merging(["platforms": platforms]) { $1 })
+        let fault = #expect(throws: SettingFault.self) { try SatoriAdapter(settings) }
+        #expect(fault?.setting == "platforms")
+    }
+
     @Test func emptyTokenIsRefused() {
-        #expect(throws: WebhookFault.missingToken) {
+        #expect(throws: WebhookFault.badToken) {
             try adapter.receive(request(Array(Self.body.utf8), token: ""), now: Self.now)
         }
     }
@@ -206,7 +228,7 @@ struct SatoriAdapterTests {
         let reply = OutgoingReply(address: address, text: "<at type=\"all\"/>&lt;\n恭喜", key: "k")
         let call = try #require(try call([reply]))
         #expect(call.method == "POST")
-        #expect(call.url.description == "http://127.0.0.1:5140/satori/v1/message.create")
+        #expect(call.url.text == "http://127.0.0.1:5140/satori/v1/message.create")
         #expect(
             call.headers == [
                 "Content-Type": "application/json", "Authorization": "Bearer api-token", "Satori-Platform": "red",

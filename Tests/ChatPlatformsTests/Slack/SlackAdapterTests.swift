@@ -104,7 +104,7 @@ import Testing
         #expect(throws: WebhookFault.missingSignature) { try Self.adapter().receive(request, now: Self.now) }
         request = Self.request(Self.post)
         request.headers.append(request.headers[1])
-        #expect(throws: WebhookFault.malformedTimestamp) { try Self.adapter().receive(request, now: Self.now) }
+        #expect(throws: WebhookFault.missingSignature) { try Self.adapter().receive(request, now: Self.now) }
     }
 
     @Test func otherMethodsPathsAndTypesAreRefused() {
@@ -124,6 +124,17 @@ import Testing
         let event = try Self.event(#"{"type":"url_verification","challenge":"<b>c</b>"}"#)
         #expect(event == .answer(.plainText("<b>c</b>")))
         #expect(throws: WebhookFault.malformedBody) { try Self.event(#"{"type":"url_verification","challenge":5}"#) }
+    }
+
+    @Test func anOverlongTextIsCut() throws {
+        #expect(
+            try Self.first(Self.event(Self.post.replacing("抽奖", with: overlongText))).text.isBeginningOfOverlongText)
+    }
+
+    @Test func theSignatureIsCheckedBeforeTheTime() {
+        var request = Self.request(Self.post, timestamp: "0")
+        request.body.append(0x20)
+        #expect(throws: WebhookFault.badSignature) { try Self.adapter().receive(request, now: Self.now) }
     }
 
     @Test func postIsDecoded() throws {
@@ -344,6 +355,22 @@ import Testing
             String(decoding: call.body, as: UTF8.self)
                 == #"{"channel":"C1","text":"<@U1> 中 &lt;!here&gt;","thread_ts":"1.000001","mrkdwn":false,"#
                 + #""link_names":false,"unfurl_links":false,"unfurl_media":false}"#)
+    }
+
+    /// What is cut after it is escaped may end within an entity.
+    @Test func anOverlongReplyEndsWithWholeEntities() throws {
+        let call = try #require(
+            try Self.sender().call(saying: [Self.reply(String(repeating: "&", count: 5000))], token: nil))
+        let text = try #require(OutboundAnswer(status: 200, body: call.body).json?["text"]?.stringValue)
+        let shown = text.replacing("<@U1> ", with: "").replacing("&amp;", with: "&")
+        #expect(shown == String(repeating: "&", count: 3897) + "\n……")
+        let response = try Self.adapter().response(
+            to: [
+                AnsweredMessage(
+                    message: Self.first(Self.slash(Self.command)), text: String(repeating: "<", count: 5000))
+            ], now: Self.now)
+        let said = try #require(OutboundAnswer(status: 200, body: response.body).json?["text"]?.stringValue)
+        #expect(said.replacing("&lt;", with: "<") == String(repeating: "<", count: 3897) + "\n……")
     }
 
     @Test func severalRepliesMentionTheirUsers() throws {

@@ -126,14 +126,14 @@ struct StandardWebhooksAdapterTests {
         #expect(try message(request(id: id)).dedupe == id)
     }
 
-    @Test(arguments: ["", "+1767355200", "-1", "1767355200.0", " 1767355200", "１７６７３５５２００", "99999999999999999999"])
+    @Test(arguments: ["", "+1767355200", "-1", "1767355200.0", " 1767355200", "１７６７３５５２００", "17673552000000"])
     func timestampIsPlainDigits(timestamp: String) {
         #expect(throws: WebhookFault.malformedTimestamp) {
             try adapter.receive(request(timestamp: timestamp), now: Self.now)
         }
     }
 
-    @Test(arguments: ["1767355200000", "9223372036854775807", "0", "1767354900", "1767355502"])
+    @Test(arguments: ["1767355200000", "0", "1767354900", "1767355502"])
     func timestampTooFarAwayIsStale(timestamp: String) {
         #expect(throws: WebhookFault.staleTimestamp) {
             try adapter.receive(request(timestamp: timestamp), now: Self.now)
@@ -236,31 +236,5 @@ struct StandardWebhooksAdapterTests {
         let said = try #require(try StrictJSON.parse(body, maximumSize: 1 << 20).objectValue?["reply"]?.stringValue)
         #expect(said.utf8.count <= 65_536 && said.utf8.count > 65_500)
         #expect(said.hasSuffix("\n……"))
-    }
-}
-
-struct ZonedTimeTests {
-    @Test(
-        arguments: [
-            ("2026-01-02T12:00:00Z", 1_767_355_200_000), ("2026-01-02T12:00:00.5Z", 1_767_355_200_500),
-            ("2026-01-02T12:00:00.123456+00:00", 1_767_355_200_123), ("2026-01-02T20:00:00+08:00", 1_767_355_200_000),
-            ("2026-01-02T20:00:00+0800", 1_767_355_200_000), ("2026-01-02T20:00:00+08", 1_767_355_200_000),
-            ("2026-01-02T08:30:00.999999999-03:30", 1_767_355_200_999), ("2026-01-02T12:00Z", 1_767_355_200_000),
-            ("2026-01-02 12:00:00z", 1_767_355_200_000), ("1969-12-31T23:59:59.999Z", -1),
-        ] as [(String, Int64)])
-    func isRead(text: String, milliseconds: Int64) {
-        #expect(ZonedTime.instant(text) == Instant(milliseconds: milliseconds))
-    }
-
-    @Test(arguments: [
-        "", "Z", "2026-01-02", "2026-01-02Z", "2026-01-02T12:00:00", "2026-01-02T12:00:00.Z", "2026-01-02T12:00:00.5",
-        "2026-01-02T12:00:00,5Z", "2026-02-29T12:00:00Z", "2026-13-01T12:00:00Z", "2026-01-02T24:00:00Z",
-        "2026-01-02T12:00:60Z", "2026-01-02T12:00:00+24:00", "2026-01-02T12:00:00+08:60", "2026-01-02T12:00:00+8",
-        "2026-01-02T12:00:00+08:0", "2026-01-02T12:00:00+:08", "2026-01-02T12:00:00+08:00Z",
-        "2026-01-02T12:00:00.5x+08:00", "2026-01-02T12:00:00 +08:00", "２０２６-01-02T12:00:00Z", "1767355200",
-        "2026-01-02T12:00:00.00000000000000000000000Z",
-    ])
-    func isRefused(text: String) {
-        #expect(ZonedTime.instant(text) == nil)
     }
 }

@@ -38,8 +38,11 @@ struct PlatformVector: Decodable, Sendable, CustomTestStringConvertible {
     var testDescription: String { id }
 
     static let all: [PlatformVector] = {
-        guard let url = Bundle.module.url(forResource: "platform-vectors", withExtension: "json", subdirectory: "Fixtures"),
-            let data = try? Data(contentsOf: url), let vectors = try? JSONDecoder().decode([PlatformVector].self, from: data)
+        guard
+            let url = Bundle.module.url(
+                forResource: "platform-vectors", withExtension: "json", subdirectory: "Fixtures"),
+            let data = try? Data(contentsOf: url),
+            let vectors = try? JSONDecoder().decode([PlatformVector].self, from: data)
         else { preconditionFailure("the fixture platform-vectors.json cannot be read") }
         return vectors
     }()
@@ -56,7 +59,9 @@ struct PlatformVector: Decodable, Sendable, CustomTestStringConvertible {
     /// - Parameter endpointPath: What of the vector's path is the endpoint's own.
     func request(endpointPath: String? = nil) -> WebhookRequest {
         var rest = ""
-        if let endpointPath, let path, path.hasPrefix(endpointPath) { rest = String(path.dropFirst(endpointPath.count)) }
+        if let endpointPath, let path, path.hasPrefix(endpointPath) {
+            rest = String(path.dropFirst(endpointPath.count))
+        }
         return WebhookRequest(
             method: method ?? "POST", path: rest, query: (query ?? [:]).map { ($0.key, $0.value) },
             headers: (headers ?? [:]).map { ($0.key, $0.value) }, body: Array((body ?? "").utf8))

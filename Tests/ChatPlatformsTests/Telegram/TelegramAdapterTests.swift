@@ -97,6 +97,19 @@ import Testing
                     account: "guilddrawbot"))
     }
 
+    @Test func anOverlongTextIsCut() throws {
+        #expect(try #require(try Self.text(overlongText)).text.isBeginningOfOverlongText)
+    }
+
+    /// Telegram repeats for a day what it is answered an error to, and holds back the chat's later messages meanwhile.
+    @Test func whatCannotBeReadIsNotAskedForAgain() throws {
+        #expect(throws: WebhookFault.malformedBody) { try Self.messages("{") }
+        #expect(try Self.adapter().refusal(.malformedBody) == .ok)
+        for fault in WebhookFault.allCases where fault != .malformedBody {
+            #expect(try Self.adapter().refusal(fault) == fault.bareResponse)
+        }
+    }
+
     @Test func topicIsKept() throws {
         let topic = try Self.with(#""is_topic_message":true,"message_thread_id":5"#)
         #expect(topic.first?.address?.thread == "5")
@@ -280,7 +293,7 @@ import Testing
         let call = try #require(sender.call(saying: [Self.reply("轮到你了 @x", thread: "5")], token: nil))
         #expect(sender.tokenCall() == nil)
         #expect(call.method == "POST")
-        #expect(call.url.description == "https://api.telegram.org/bot123456:ABC-def_1234567890abcdef/sendMessage")
+        #expect(call.url.text == "https://api.telegram.org/bot123456:ABC-def_1234567890abcdef/sendMessage")
         #expect(call.headers == ["Content-Type": "application/json"])
         #expect(
             String(decoding: call.body, as: UTF8.self)
@@ -342,7 +355,7 @@ import Testing
         let own = try Self.sender(["api_url": "http://127.0.0.1:4000/"])
         #expect(own.allowedHosts == ["127.0.0.1"])
         let call = own.call(saying: [Self.reply("x")], token: nil)
-        #expect(call?.url.description == "http://127.0.0.1:4000/bot123456:ABC-def_1234567890abcdef/sendMessage")
+        #expect(call?.url.text == "http://127.0.0.1:4000/bot123456:ABC-def_1234567890abcdef/sendMessage")
     }
 
     @Test(arguments: [

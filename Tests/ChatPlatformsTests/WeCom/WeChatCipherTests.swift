@@ -9,7 +9,7 @@ struct WeChatCipherTests {
     static let keyText = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
 
     static func cipher(receiverID: String = "ww1") throws -> WeChatCipher {
-        try #require(WeChatCipher(token: "token-1", encodedKey: keyText, receiverID: receiverID))
+        try #require(WeChatCipher(token: Secret("token-1"), encodedKey: Secret(keyText), receiverID: receiverID))
     }
 
     /// Encrypts what stands, with no padding added.
@@ -28,8 +28,8 @@ struct WeChatCipherTests {
         let encrypted = cipher.encrypt(plaintext, random: Array(try #require(input["random16"]).utf8))
         #expect(encrypted == vector.expected["encrypt"])
         #expect(try cipher.decrypt(encrypted) == plaintext)
-        let signed = [cipher.token, try #require(input["timestamp"]), try #require(input["nonce"]), encrypted]
-        #expect(Hex.encode(WeChatSignature.of(signed)) == vector.expected["msg_signature"])
+        let signed = [try #require(input["timestamp"]), try #require(input["nonce"]), encrypted]
+        #expect(Hex.encode(WeChatSignature.of(cipher.token, signed)) == vector.expected["msg_signature"])
     }
 
     @Test func everyLengthComesBack() throws {
@@ -106,7 +106,8 @@ struct WeChatCipherTests {
             #expect(try cipher.decrypt(encrypted) == Array(variant.plaintext.utf8))
             #expect(texts["TimeStamp"] == String(variant.timestamp))
             let nonce = try #require(texts["Nonce"])
-            let signature = WeChatSignature.of(["token-1", String(variant.timestamp), nonce, encrypted])
+            let signature = WeChatSignature.of(
+                Secret("token-1"), [String(variant.timestamp), nonce, encrypted])
             #expect(texts["MsgSignature"] == Hex.encode(signature))
             beginnings.insert(String(encrypted.prefix(20)))
             nonces.insert(nonce)

@@ -31,7 +31,7 @@ struct WeChatRequests {
 
     static func encrypted(_ plaintext: String) -> String {
         // The vectors hold the cipher to what the platform publishes.
-        WeChatCipher(token: token, encodedKey: keyText, receiverID: receiverID)?
+        WeChatCipher(token: Secret(token), encodedKey: Secret(keyText), receiverID: receiverID)?
             .encrypt(Array(plaintext.utf8), random: Array(repeating: 7, count: 16)) ?? ""
     }
 

@@ -273,7 +273,7 @@ struct WeComAdapterTests {
         let call = try #require(try Self.sender().tokenCall())
         #expect(call.method == "GET" && call.body.isEmpty && call.headers.isEmpty)
         #expect(
-            call.url.description
+            call.url.text
                 == "https://qyapi.weixin.qq.com/cgi-bin/gettoken"
                 + "?corpid=ww0000000000000001&corpsecret=corp-secret-for-tests%2F1"
         )
@@ -296,7 +296,7 @@ struct WeComAdapterTests {
     @Test func replyIsSentToItsMember() throws {
         let call = try #require(try Self.sender().call(saying: [Self.reply("轮到<a>你\n了")], token: "t&1"))
         #expect(call.method == "POST")
-        #expect(call.url.description == "https://qyapi.weixin.qq.com/cgi-bin/message/send?access_token=t%261")
+        #expect(call.url.text == "https://qyapi.weixin.qq.com/cgi-bin/message/send?access_token=t%261")
         #expect(call.headers == ["Content-Type": "application/json"])
         #expect(
             String(decoding: call.body, as: UTF8.self)

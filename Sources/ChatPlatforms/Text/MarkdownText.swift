@@ -12,7 +12,7 @@ enum MarkdownText {
         let scalars = Array(text.unicodeScalars)
         for (index, scalar) in scalars.enumerated() {
             let next = index + 1 < scalars.count ? scalars[index + 1] : "\n"
-            let isWithinWord = isWordScalar(previous) && isWordScalar(next)
+            let isWithinWord = previous.isASCIILetterOrDigit && next.isASCIILetterOrDigit
             switch (scalar, place) {
             case ("@", _), ("*", _), ("~", _), ("`", _), ("[", _), ("]", _), ("|", _), ("\\", _), ("$", _):
                 result.append(fullWidth(scalar))
@@ -46,13 +46,6 @@ enum MarkdownText {
             case ("0"..."9", .start), ("0"..."9", .number): .number
             default: .within
             }
-        }
-    }
-
-    private static func isWordScalar(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar {
-        case "a"..."z", "A"..."Z", "0"..."9": true
-        default: false
         }
     }
 
