@@ -68,6 +68,15 @@ public struct WebServer: Sendable {
                     PacedReplyTransport(transport, millisecondsPerChat: $0)
                 } ?? transport
         }
+        for endpoint in configuration.endpoints {
+            guard let warning = endpoint.adapter.startWarning else { continue }
+            logger.warning("\(warning)", metadata: ["endpoint.name": "\(endpoint.name)"])
+        }
+        // One endpoint that takes more raises the limit of the connection; its neighbours keep their own.
+        var limits = configuration.limits
+        for endpoint in configuration.endpoints {
+            limits.bodySize = max(limits.bodySize, type(of: endpoint.adapter).maximumBodySize)
+        }
         let dispatcher = ReplyDispatcher(
             service: service, transports: transports, platforms: platforms,
             words: { words.text(for: Activities.Response($0), role: .player) }, clock: clock, metrics: metrics,
@@ -79,11 +88,11 @@ public struct WebServer: Sendable {
         notices = NoticeTeller(service: service, dispatcher: dispatcher, addressBook: book, words: words, clock: clock)
 
         let endpoints = Dictionary(uniqueKeysWithValues: configuration.endpoints.map { ($0.name, $0) })
+        let refusalLog = RefusalLog(logger: logger)
         let router = Router(context: ServerContext.self)
         router.add(middleware: UnavailableWhenFailing(logger: logger))
         WebhookRoutes(
-            endpoints: endpoints, gateway: gateway, clock: clock, metrics: metrics, logger: logger,
-            maximumBodySize: configuration.limits.bodySize
+            endpoints: endpoints, gateway: gateway, clock: clock, metrics: metrics, refusalLog: refusalLog
         ).add(to: router.group("webhook"))
         let api = router.group("api").add(middleware: CORSByOrigin(origins: configuration.corsOrigins))
         TrafficRoutes(service: service, clientAddress: ClientAddress(proxies: configuration.trustedProxies))
@@ -105,14 +114,14 @@ public struct WebServer: Sendable {
         let socketRoutes = SocketRoutes(
             endpoints: endpoints, gateway: gateway, registry: sockets, clock: clock, metrics: metrics, logger: logger)
         let address = BoundAddress()
-        let connections = OpenConnections(limits: configuration.limits)
+        let connections = OpenConnections(limits: limits)
         self.address = address
         var listeners: [any Service] = [
             Application(
                 responder: router.buildResponder(),
                 server: .guarded(
-                    limits: configuration.limits, tls: configuration.tls, webSocket: socketRoutes.route),
-                configuration: configuration.limits.configuration(
+                    limits: limits, tls: configuration.tls, webSocket: socketRoutes.route),
+                configuration: limits.configuration(
                     address: .hostname(configuration.host, port: configuration.port), openConnections: connections),
                 onServerRunning: { address.note($0.localAddress?.port) }, logger: Self.quiet(logger))
         ]

@@ -49,6 +49,17 @@ import Testing
         }
     }
 
+    @Test func theSampleSecretsThemselvesAreRefused() throws {
+        let blocks = Document.blocks("yaml", in: try Document.verbatimText("docs/operations.md"))
+        let samples = blocks.filter { $0.contains("ReplaceMe") }
+        #expect(samples.count >= Platform.allCases.count - 1)
+        for block in samples {
+            let result = try configuration(block)
+            #expect(result.status == 1, "\(block)")
+            #expect(result.errors.contains("太容易被猜到"), "\(block)\n\(result.errors)")
+        }
+    }
+
     @Test(arguments: Platform.allCases)
     func everyPlatformHasASectionThatNamesAllOfItsSettings(_ platform: Platform) throws {
         let section = try Self.section(platform.rawValue)
@@ -168,7 +179,7 @@ import Testing
         let monitoring = try Self.section("monitoring")
         for name in names { #expect(monitoring.contains("`\(name)`"), "\(name)") }
         let log = try folder.text("serve.log")
-        #expect(log.contains("webhook request refused") && log.contains("fault=missing_signature"), "\(log)")
+        #expect(log.contains("webhook requests refused") && log.contains("fault=missing_signature"), "\(log)")
     }
 
     // MARK: deploy/

@@ -83,6 +83,14 @@ struct MessageGateway: Sendable {
         }
     }
 
+    /// Says by calls what was not ready for the response.
+    func sayLate(_ answered: [AnsweredMessage], through endpoint: Endpoint) {
+        for answer in answered {
+            guard let text = answer.text, let address = answer.message.address else { continue }
+            dispatcher.mention(text, to: StoredAddress(endpoint: endpoint.name, address: address), number: 1)
+        }
+    }
+
     private func say(_ text: String, _ response: Response, _ asked: Asked) {
         guard let address = asked.address, !response.isRepeated else { return }
         guard let key = asked.key, Self.isKept(response.outcome.code) else {

@@ -13,9 +13,7 @@ struct WebhookRoutes: Sendable {
     let gateway: MessageGateway
     let clock: WallClock
     let metrics: ServerMetrics
-    let logger: Logger
-    /// Of one body, in bytes.
-    let maximumBodySize: Int
+    let refusalLog: RefusalLog
 
     func add(to router: RouterGroup<ServerContext>) {
         for method in [HTTPRequest.Method.get, .post, .put] {
@@ -34,7 +32,8 @@ struct WebhookRoutes: Sendable {
         }
         let webhookRequest: WebhookRequest
         do {
-            webhookRequest = try await read(request, behind: name)
+            webhookRequest = try await read(
+                request, behind: name, maximumBodySize: type(of: endpoint.adapter).maximumBodySize)
         } catch is NIOTooManyBytesError {
             return Response(status: .contentTooLarge)
         }
@@ -44,30 +43,58 @@ struct WebhookRoutes: Sendable {
             (event, adapter) = try endpoint.receive(webhookRequest, now: clock())
         } catch {
             metrics.count(error, endpoint.platform)
-            logger.info(
-                "webhook request refused",
-                metadata: ["endpoint.name": "\(endpoint.name)", "fault": "\(error.rawValue)"])
+            refusalLog.note(error, endpoint.name, now: clock())
             return Self.response(endpoint.adapter.refusal(error))
         }
         switch event {
         case .answer(let response): return Self.response(response)
         case .messages(let messages):
-            let answered = try await answer(messages, endpoint)
-            return Self.response(adapter.response(to: answered, now: clock()))
+            let asked = messages.compactMap { gateway.ask($0, through: endpoint, hasResponse: true) }
+            // Without another way to say it, it is better to let the platform deliver again: the stored answer is there
+            // then.
+            guard let deadline = type(of: adapter).responseDeadlineMilliseconds, adapter.sender != nil, !asked.isEmpty
+            else {
+                return Self.response(adapter.response(to: try await answer(asked, endpoint), now: clock()))
+            }
+            return try await answer(asked, endpoint, adapter, within: .milliseconds(deadline))
         }
     }
 
-    /// In the order of the messages; all are put in line before the first answer is waited for.
-    private func answer(
-        _ messages: [IncomingMessage], _ endpoint: Endpoint
-    ) async throws -> [AnsweredMessage] {
-        let asked = messages.compactMap { gateway.ask($0, through: endpoint, hasResponse: true) }
+    /// In the order of the messages, all of which are in line already.
+    private func answer(_ asked: [MessageGateway.Asked], _ endpoint: Endpoint) async throws -> [AnsweredMessage] {
         var answered: [AnsweredMessage] = []
         for asked in asked { answered.append(try await gateway.answer(asked, through: endpoint)) }
         return answered
     }
 
-    private func read(_ request: Request, behind name: String) async throws -> WebhookRequest {
+    /// The answers, or word that they come later when they are not there in time; then they go out by calls.
+    private func answer(
+        _ asked: [MessageGateway.Asked], _ endpoint: Endpoint, _ adapter: any PlatformAdapter,
+        within deadline: Duration
+    ) async throws -> Response {
+        let race = ResponseRace()
+        // Goes on behind the deadline: what was asked is decided either way.
+        Task {
+            do {
+                let answered = try await answer(asked, endpoint)
+                if !race.end(.answered(answered)) { gateway.sayLate(answered, through: endpoint) }
+            } catch {
+                race.end(.failed(error))
+            }
+        }
+        let alarm = Task {
+            try await Task.sleep(for: deadline)
+            race.end(.late)
+        }
+        defer { alarm.cancel() }
+        switch await race.result {
+        case .answered(let answered): return Self.response(adapter.response(to: answered, now: clock()))
+        case .failed(let error): throw error
+        case .late: return Self.response(adapter.lateResponse(for: asked.map(\.message)))
+        }
+    }
+
+    private func read(_ request: Request, behind name: String, maximumBodySize: Int) async throws -> WebhookRequest {
         var request = request
         let body = try await request.collectBody(upTo: maximumBodySize)
         let path = request.uri.path

@@ -225,7 +225,10 @@ enum SecretStrength {
 
     static func check(_ secret: String, key: String) throws {
         let lowercased = secret.lowercased()
-        let isSample = samples.contains { lowercased.hasPrefix($0) && lowercased.utf8.count < $0.utf8.count + 12 }
+        // The first is what the manual writes where a secret belongs.
+        let isSample =
+            lowercased.contains("replaceme")
+            || samples.contains { lowercased.hasPrefix($0) && lowercased.utf8.count < $0.utf8.count + 12 }
         guard secret.utf8.count >= minimumSize, Set(secret.utf8).count >= minimumVariety, !isSample else {
             throw OperatorMessage(
                 "\(key) 太容易被猜到：至少 \(minimumSize) 字节，且不能是示例值。可用 openssl rand -hex 24 生成一个，并填到平台那边。",

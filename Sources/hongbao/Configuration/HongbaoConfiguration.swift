@@ -201,6 +201,7 @@ struct HongbaoConfiguration: Sendable {
                         "配置项 player_token_secret 至少 32 字节，可用 openssl rand -hex 32 生成。",
                         "player_token_secret must have at least 32 bytes; openssl rand -hex 32 makes one.")
                 }
+                try SecretStrength.check(secret, key: key)
                 playerTokenSecret = secret
             default: preconditionFailure("\(key) is not a key")
             }
