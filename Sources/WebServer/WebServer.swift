@@ -82,10 +82,10 @@ public struct WebServer: Sendable {
             words: { words.text(for: Activities.Response($0), role: .player) }, clock: clock, metrics: metrics,
             logger: logger)
         let book = AddressBook()
+        notices = NoticeTeller(service: service, dispatcher: dispatcher, addressBook: book, words: words, clock: clock)
         gateway = MessageGateway(
             service: service, parser: parser, words: words, admins: admins, dispatcher: dispatcher, addressBook: book,
-            metrics: metrics)
-        notices = NoticeTeller(service: service, dispatcher: dispatcher, addressBook: book, words: words, clock: clock)
+            notices: notices, metrics: metrics)
 
         let endpoints = Dictionary(uniqueKeysWithValues: configuration.endpoints.map { ($0.name, $0) })
         let refusalLog = RefusalLog(logger: logger)

@@ -15,6 +15,7 @@ struct MessageGateway: Sendable {
     let admins: Set<UserID>
     let dispatcher: ReplyDispatcher
     let addressBook: AddressBook
+    let notices: NoticeTeller
     let metrics: ServerMetrics
 
     /// A message on its way.
@@ -70,7 +71,10 @@ struct MessageGateway: Sendable {
         metrics.count(response.outcome.code, endpoint.platform, isRepeated: response.isRepeated)
         let text = words.text(for: response, role: asked.role)
         let isConflict = response.outcome == .badArgument(.messageKeyReused)
-        if let address = asked.address, response.position != nil { addressBook.noteWaiting(asked.user, at: address) }
+        // Behind the answer: who is promoted at once is told so after having been told to wait.
+        defer {
+            if let address = asked.address, response.position != nil { notices.noteWaiting(asked.user, at: address) }
+        }
         switch asked.route {
         case .response:
             return AnsweredMessage(message: asked.message, text: text.isEmpty ? nil : text, isConflict: isConflict)

@@ -19,9 +19,16 @@ struct NoticeTeller: Service {
     func take(_ notice: ActivityStateMachine.Notice) {
         switch notice {
         case .promoted(let user):
-            if let address = addressBook.takeWaiting(user) { say(words.text(for: notice), address) }
+            if let address = addressBook.takeWaiting(user, now: clock()) { say(words.text(for: notice), address) }
         case .openedBySchedule, .closedBySchedule, .scheduleConflict, .scheduleMissed, .configurationIgnored:
             for address in addressBook.adminAddresses { say(words.text(for: notice), address) }
+        }
+    }
+
+    /// Notes that somebody waits; if their turn has come meanwhile, they are told so.
+    func noteWaiting(_ user: UserID, at address: StoredAddress) {
+        if addressBook.noteWaiting(user, at: address, now: clock()) {
+            say(words.text(for: .promoted(user)), address)
         }
     }
 
@@ -34,7 +41,7 @@ struct NoticeTeller: Service {
     func run() async throws {
         let since = clock().advanced(bySeconds: -Self.waitingHours * 3600)
         for (user, text) in try await service.addressesOfQueuedUsers(since: since) {
-            if let address = StoredAddress(text) { addressBook.noteWaiting(user, at: address) }
+            if let address = StoredAddress(text) { noteWaiting(user, at: address) }
         }
         try? await gracefulShutdown()
     }

@@ -12,6 +12,8 @@ internal import ServiceLifecycle
 final class ReplyDispatcher: Service {
     /// Replies held in memory. What does not fit stays in the store and is taken from there later.
     static let capacity = 20_000
+    /// How long a shutdown waits for calls that are under way.
+    private static let gracePeriod = Duration.seconds(3)
 
     private struct State {
         var queues: [String: ReplyQueue]
@@ -19,9 +21,11 @@ final class ReplyDispatcher: Service {
         var held: Set<MessageKey> = []
         /// Settled lately: the store may not know yet.
         var settled: [MessageKey: Instant] = [:]
-        /// The store has pending replies that are not here.
+        /// The store has pending replies that are not here; what is decided now waits its turn there.
         var hasMore = true
-        var isRefilling = false
+        /// Decided while the store is being read: to be added behind what is read.
+        var decidedMeanwhile: [(endpoint: String, QueuedReply)]?
+        var inFlightCount = 0
         var lastTidied: Instant
         var nextID: UInt64 = 0
 
@@ -102,32 +106,35 @@ final class ReplyDispatcher: Service {
         let now = clock()
         let isKnown = state.withLockedValue { state -> Bool in
             guard state.queues[address.endpoint] != nil else { return false }
-            if let message {
-                guard !state.held.contains(message), state.settled[message] == nil else { return true }
-                guard state.count < Self.capacity else {
-                    state.hasMore = true
-                    return true
-                }
-                state.held.insert(message)
-            }
             state.nextID += 1
             let key = message.map(Self.replyKey) ?? "said-\(decidedAt.milliseconds)-\(state.nextID)"
-            state.queues[address.endpoint]?.add(
-                QueuedReply(
-                    message: message,
-                    reply: OutgoingReply(address: address.address, text: text, key: key, number: number),
-                    decidedAt: decidedAt),
-                now: now)
+            let reply = QueuedReply(
+                message: message,
+                reply: OutgoingReply(address: address.address, text: text, key: key, number: number),
+                decidedAt: decidedAt)
+            if message != nil, state.decidedMeanwhile != nil {
+                state.decidedMeanwhile?.append((address.endpoint, reply))
+            } else if message != nil, state.hasMore || state.count >= Self.capacity {
+                // It stands in the store, behind others of its chat perhaps.
+                state.hasMore = true
+            } else {
+                Self.put(reply, address.endpoint, &state, now: now)
+            }
             return true
         }
         if isKnown {
-            ringer.yield()
+            ring()
         } else if let message {
-            // The endpoint is no longer configured, or has lost its way out.
-            logger.warning(
-                "reply dropped: its endpoint cannot send", metadata: ["endpoint.name": "\(address.endpoint)"])
-            service.note(.dropped, of: message)
+            drop(message, address.endpoint)
         }
+    }
+
+    /// Puts a reply in line unless it is there already, or was lately.
+    private static func put(_ reply: QueuedReply, _ endpoint: String, _ state: inout State, now: Instant) {
+        if let message = reply.message {
+            guard state.settled[message] == nil, state.held.insert(message).inserted else { return }
+        }
+        state.queues[endpoint]?.add(reply, now: now)
     }
 
     /// The same for the same message in every process, so that a platform recognises a repeated call.
@@ -138,36 +145,52 @@ final class ReplyDispatcher: Service {
     // MARK: Running
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
-            await withDiscardingTaskGroup { group in
-                group.addTask { await self.ringEverySecond() }
-                var alarm: Instant?
-                for await _ in self.doorbell {
-                    let (steps, wakeAt) = self.takeSteps()
-                    for (endpoint, lane, replies) in steps {
-                        group.addTask { await self.send(replies, lane, endpoint) }
-                    }
-                    await self.refillIfRoom()
-                    let now = self.clock()
-                    if let rung = alarm, rung <= now { alarm = nil }
-                    // What is further off is seen to by the bell of every second.
-                    guard let wakeAt, wakeAt.milliseconds(since: now) < 1000, alarm.map({ wakeAt < $0 }) ?? true else {
-                        continue
-                    }
-                    alarm = wakeAt
-                    group.addTask {
-                        try? await Task.sleep(for: .milliseconds(max(wakeAt.milliseconds(since: now), 1)))
-                        self.ringer.yield()
-                    }
-                }
-                group.cancelAll()
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.ringEverySecond() }
+            await withGracefulShutdownHandler {
+                await self.sendWhatIsDue(in: &group)
+            } onGracefulShutdown: {
+                self.ringer.finish()
+            }
+            // Calls that are under way were perhaps heard already: cut off, they would be made again after the restart.
+            let end = ContinuousClock.now + Self.gracePeriod
+            while !Task.isCancelled, ContinuousClock.now < end, state.withLockedValue({ $0.inFlightCount > 0 }) {
+                try? await Task.sleep(for: .milliseconds(20))
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func sendWhatIsDue(in group: inout DiscardingTaskGroup) async {
+        var alarm: Instant?
+        for await _ in doorbell {
+            let (steps, wakeAt) = takeSteps()
+            for (endpoint, lane, replies) in steps {
+                group.addTask { await self.send(replies, lane, endpoint) }
+            }
+            await refillIfRoom()
+            let now = clock()
+            if let rung = alarm, rung <= now { alarm = nil }
+            // What is further off is seen to by the bell of every second.
+            guard let wakeAt, wakeAt.milliseconds(since: now) < 1000, alarm.map({ wakeAt < $0 }) ?? true else {
+                continue
+            }
+            alarm = wakeAt
+            group.addTask {
+                try? await Task.sleep(for: .milliseconds(max(wakeAt.milliseconds(since: now), 1)))
+                self.ring()
             }
         }
     }
 
+    /// Has a look taken at what is due: something was added, a call has ended, or the clock has moved.
+    func ring() {
+        ringer.yield()
+    }
+
     private func ringEverySecond() async {
         while !Task.isCancelled {
-            ringer.yield()
+            ring()
             try? await Task.sleep(for: .seconds(1))
         }
     }
@@ -186,7 +209,9 @@ final class ReplyDispatcher: Service {
                     state.queues[endpoint] = queue
                     expired += next.expired.map { (endpoint, $0) }
                     switch next.step {
-                    case .send(let lane, let replies): steps.append((endpoint, lane, replies))
+                    case .send(let lane, let replies):
+                        steps.append((endpoint, lane, replies))
+                        state.inFlightCount += 1
                     case .wait(let until):
                         wakeAt = min(wakeAt ?? until, until)
                         break queue
@@ -211,7 +236,16 @@ final class ReplyDispatcher: Service {
             state.queues[endpoint]?.finish(lane, result, now: now, jitter: Double.random(in: 0...1))
         }
         if let settled { settle(settled, endpoint) }
-        ringer.yield()
+        // Only now: a shutdown waits until it is noted.
+        state.withLockedValue { $0.inFlightCount -= 1 }
+        ring()
+    }
+
+    /// A way out of this endpoint is there again: what waits after a failure need not wait longer.
+    func retryNow(_ endpoint: String) {
+        let now = clock()
+        state.withLockedValue { $0.queues[endpoint]?.retryNow(now: now) }
+        ring()
     }
 
     private func settle(_ settled: ReplyQueue.Settled, _ endpoint: String) {
@@ -242,27 +276,66 @@ final class ReplyDispatcher: Service {
         let isDue = state.withLockedValue { state in
             guard state.hasMore, state.count < Self.capacity / 2 else { return false }
             state.hasMore = false
+            state.decidedMeanwhile = []
             return true
         }
         guard isDue else { return }
+        var pending: [PendingReply] = []
+        var isComplete = false
         do {
-            let pending = try await service.pendingReplies(limit: Self.capacity)
-            if pending.count == Self.capacity { state.withLockedValue { $0.hasMore = true } }
-            for reply in pending {
-                guard let address = StoredAddress(reply.address), let outcome = reply.outcome else {
-                    service.note(.dropped, of: reply.key)
-                    continue
-                }
-                let text = words(outcome)
-                if text.isEmpty {
-                    service.note(.sent, of: reply.key)
-                } else {
-                    add(text, to: address, answering: reply.key, decidedAt: reply.decidedAt)
-                }
-            }
+            pending = try await service.pendingReplies(limit: Self.capacity)
+            isComplete = pending.count < Self.capacity
         } catch {
-            state.withLockedValue { $0.hasMore = true }
             logger.error("pending replies cannot be read", metadata: ["error": "\(error)"])
         }
+        let found = pending.compactMap(readable)
+        let now = clock()
+        let unsendable = state.withLockedValue { state in
+            var unsendable: [(endpoint: String, MessageKey)] = []
+            for (endpoint, reply) in found {
+                if state.queues[endpoint] == nil, let message = reply.message {
+                    unsendable.append((endpoint, message))
+                } else {
+                    Self.put(reply, endpoint, &state, now: now)
+                }
+            }
+            // What is left in the store has its place before what was decided meanwhile.
+            if isComplete {
+                for (endpoint, reply) in state.decidedMeanwhile ?? [] { Self.put(reply, endpoint, &state, now: now) }
+            } else {
+                state.hasMore = true
+            }
+            state.decidedMeanwhile = nil
+            return unsendable
+        }
+        for (endpoint, message) in unsendable { drop(message, endpoint) }
+        if isComplete || !pending.isEmpty { ring() }
+    }
+
+    /// What is pending, as a reply that can be sent; nil, and settled, when there is nothing to be sent.
+    private func readable(_ pending: PendingReply) -> (endpoint: String, QueuedReply)? {
+        guard let address = StoredAddress(pending.address), let outcome = pending.outcome else {
+            logger.warning("reply dropped: it cannot be read any more")
+            service.note(.dropped, of: pending.key)
+            return nil
+        }
+        let text = words(outcome)
+        if text.isEmpty {
+            service.note(.sent, of: pending.key)
+            return nil
+        }
+        return (
+            address.endpoint,
+            QueuedReply(
+                message: pending.key,
+                reply: OutgoingReply(address: address.address, text: text, key: Self.replyKey(pending.key)),
+                decidedAt: pending.decidedAt)
+        )
+    }
+
+    /// The endpoint is no longer configured, or has lost its way out.
+    private func drop(_ message: MessageKey, _ endpoint: String) {
+        logger.warning("reply dropped: its endpoint cannot send", metadata: ["endpoint.name": "\(endpoint)"])
+        service.note(.dropped, of: message)
     }
 }

@@ -60,8 +60,11 @@ struct ReplyQueue: Sendable {
         var failureCount = 0
         /// So many of the next go alone: together they were refused.
         var singleCount = 0
-        /// Whether the ready list has an entry for it.
-        var isListed = false
+        /// So many of the next were tried together, and go together again: perhaps the platform took them, and knows a
+        /// second attempt only by all of its replies.
+        var repeatedCount = 0
+        /// The entry in the ready list that counts, if it has one.
+        var listed: UInt64?
     }
 
     private struct Ready: Comparable, Sendable {
@@ -131,18 +134,23 @@ struct ReplyQueue: Sendable {
     mutating func next(now: Instant) -> (step: Step, expired: [Settled]) {
         var expired: [Settled] = []
         while let first = ready.min {
+            guard lanes[first.lane]?.listed == first.number else {
+                ready.removeMin()
+                continue
+            }
             if let readyAt, readyAt > now { return (.wait(until: max(readyAt, first.at)), expired) }
             guard first.at <= now else { return (.wait(until: first.at), expired) }
             guard inFlightCount < concurrency else { return (.idle, expired) }
             ready.removeMin()
-            guard var state = lanes[first.lane] else { continue }
-            state.isListed = false
+            // Taken out while it changes, so that its replies are not copied.
+            guard var state = lanes.removeValue(forKey: first.lane) else { continue }
+            state.listed = nil
             let late = takeLate(&state, now: now)
             if !late.isEmpty {
                 count -= late.count
                 expired.append(Settled(replies: late, delivery: .dropped, reason: "too late for the platform"))
             }
-            let replies = takeTogether(&state)
+            let replies = takeTogether(&state).map { withoutExpired($0, now: now) }
             guard !replies.isEmpty else {
                 lanes[first.lane] = state
                 forgetIfQuiet(first.lane, now: now)
@@ -164,7 +172,7 @@ struct ReplyQueue: Sendable {
     /// - Parameter jitter: 0…1, random: spreads attempts after a failure.
     /// - Returns: What has come to an end by it.
     mutating func finish(_ lane: Lane, _ result: DeliveryResult, now: Instant, jitter: Double) -> Settled? {
-        guard var state = lanes[lane], !state.inFlight.isEmpty else { return nil }
+        guard lanes[lane]?.inFlight.isEmpty == false, var state = lanes.removeValue(forKey: lane) else { return nil }
         inFlightCount -= 1
         let replies = state.inFlight
         state.inFlight = []
@@ -185,18 +193,23 @@ struct ReplyQueue: Sendable {
             state.readyAt = now.advanced(byMilliseconds: limits.millisecondsPerChat)
         case .later(let seconds):
             state.replies.prepend(contentsOf: replies)
+            state.repeatedCount = replies.count
             state.failureCount = min(state.failureCount + 1, 16)
             let pause = min(Self.maximumPause, 500 << Int64(state.failureCount))
             let spread = Int64((0.5 + jitter) * Double(pause))
             state.readyAt = now.advanced(byMilliseconds: max(spread, (seconds ?? 0) * 1000))
         case .staleToken:
             state.replies.prepend(contentsOf: replies)
+            state.repeatedCount = replies.count
             state.failureCount = min(state.failureCount + 1, 16)
             // The first time the new token is tried at once.
             state.readyAt = now.advanced(
                 byMilliseconds: state.failureCount == 1 ? 0 : min(Self.maximumPause, 500 << Int64(state.failureCount)))
         }
-        if let settled { count -= settled.replies.count }
+        if let settled {
+            count -= settled.replies.count
+            state.singleCount = max(state.singleCount - 1, 0)
+        }
         lanes[lane] = state
         list(lane)
         forgetIfQuiet(lane, now: now)
@@ -204,11 +217,23 @@ struct ReplyQueue: Sendable {
     }
 
     private mutating func list(_ lane: Lane) {
-        guard var state = lanes[lane], !state.isListed, state.inFlight.isEmpty, !state.replies.isEmpty else { return }
-        state.isListed = true
-        lanes[lane] = state
+        guard let state = lanes[lane], state.listed == nil, state.inFlight.isEmpty, !state.replies.isEmpty else {
+            return
+        }
+        lanes[lane]?.listed = nextNumber
         ready.insert(Ready(at: state.readyAt, number: nextNumber, lane: lane))
         nextNumber += 1
+    }
+
+    /// What waits after a failure may go at once: the way that was missing is there again.
+    mutating func retryNow(now: Instant) {
+        for (lane, state) in lanes where state.failureCount > 0 && state.readyAt > now && state.inFlight.isEmpty {
+            lanes[lane]?.failureCount = 0
+            lanes[lane]?.readyAt = now
+            // The entry of before counts no more.
+            lanes[lane]?.listed = nil
+            list(lane)
+        }
     }
 
     /// Replies from the head of the line that the platform takes no more.
@@ -218,22 +243,39 @@ struct ReplyQueue: Sendable {
             late.append(first)
             state.replies.removeFirst()
         }
+        state.singleCount = max(state.singleCount - late.count, 0)
+        state.repeatedCount = max(state.repeatedCount - late.count, 0)
         return late
     }
 
     private func isLate(_ queued: QueuedReply, now: Instant) -> Bool {
-        if let expiry = queued.reply.address.expiresAt, expiry <= now { return true }
+        if !limits.allowsPush, isExpired(queued, now: now) { return true }
         return now.milliseconds(since: queued.decidedAt) > limits.windowSeconds * 1000
+    }
+
+    private func isExpired(_ queued: QueuedReply, now: Instant) -> Bool {
+        queued.reply.address.expiresAt.map { $0 <= now } ?? false
+    }
+
+    /// What answering took is no longer good; where the platform takes what answers nothing, it goes out as that.
+    private func withoutExpired(_ queued: QueuedReply, now: Instant) -> QueuedReply {
+        guard isExpired(queued, now: now) else { return queued }
+        var queued = queued
+        (queued.reply.address.url, queued.reply.address.message) = (nil, nil)
+        return queued
     }
 
     /// As many from the head of the line as fit into one message.
     private func takeTogether(_ state: inout LaneState) -> [QueuedReply] {
-        guard let first = state.replies.popFirst() else { return [] }
-        var together = [first]
-        guard limits.mergesReplies, state.singleCount == 0 else {
-            state.singleCount = max(state.singleCount - 1, 0)
+        if state.repeatedCount > 0 {
+            let together = Array(state.replies.prefix(state.repeatedCount))
+            state.replies.removeFirst(together.count)
+            state.repeatedCount = 0
             return together
         }
+        guard let first = state.replies.popFirst() else { return [] }
+        var together = [first]
+        guard limits.mergesReplies, state.singleCount == 0 else { return together }
         // Who each is for is said as well, in words of the platform's own.
         let mentionSize = 64
         var size = limits.text.size(of: first.reply.text) + mentionSize

@@ -36,7 +36,13 @@ final class HTTPReplyTransport: ReplyTransport {
     private let sender: any ReplySender
     private let client: OutboundClient
     private let clock: WallClock
-    private let token = NIOLockedValueBox<HeldToken?>(nil)
+    private struct TokenState {
+        var held: HeldToken?
+        /// Runs at most once at a time, for all who need a token.
+        var fetching: Task<Result<String, TokenFault>, Never>?
+    }
+
+    private let token = NIOLockedValueBox(TokenState())
 
     var limits: ReplyLimits { sender.limits }
 
@@ -61,7 +67,12 @@ final class HTTPReplyTransport: ReplyTransport {
             return .later(afterSeconds: nil)
         }
         let result = sender.result(of: answer)
-        if result == .staleToken { token.withLockedValue { $0 = nil } }
+        if result == .staleToken {
+            token.withLockedValue { state in
+                // Somebody else may have fetched a new one meanwhile.
+                if state.held?.value == accessToken { state.held = nil }
+            }
+        }
         return result
     }
 
@@ -71,12 +82,34 @@ final class HTTPReplyTransport: ReplyTransport {
 
     private func currentToken(_ call: OutboundCall) async -> Result<String, TokenFault> {
         let now = clock()
-        if let held = token.withLockedValue({ $0 }), held.expiresAt > now { return .success(held.value) }
-        guard let answer = await client.make(call, allowedHosts: sender.allowedHosts),
-            let fetched = sender.token(from: answer)
-        else { return .failure(TokenFault(result: .later(afterSeconds: nil))) }
-        let lifetime = max(fetched.lifetimeSeconds - Self.tokenMarginSeconds, 30)
-        token.withLockedValue { $0 = HeldToken(value: fetched.value, expiresAt: now.advanced(bySeconds: lifetime)) }
-        return .success(fetched.value)
+        let (held, fetching) = token.withLockedValue { state in
+            if let held = state.held, held.expiresAt > now { return (held.value as String?, state.fetching) }
+            // Of nobody's task group: it is shared, and bounded in time.
+            let fetching = state.fetching ?? Task { await fetchToken(call) }
+            state.fetching = fetching
+            return (nil, fetching)
+        }
+        if let held { return .success(held) }
+        guard let fetching else { return .failure(TokenFault(result: .later(afterSeconds: nil))) }
+        return await withTaskCancellationHandler {
+            await fetching.value
+        } onCancel: {
+            fetching.cancel()
+        }
+    }
+
+    private func fetchToken(_ call: OutboundCall) async -> Result<String, TokenFault> {
+        let answer = await client.make(call, allowedHosts: sender.allowedHosts)
+        let fetched = answer.flatMap { sender.token(from: $0) }
+        let now = clock()
+        return token.withLockedValue { state in
+            state.fetching = nil
+            guard let fetched else {
+                return .failure(TokenFault(result: .later(afterSeconds: answer?.retryAfterSeconds)))
+            }
+            let lifetime = max(fetched.lifetimeSeconds - Self.tokenMarginSeconds, 30)
+            state.held = HeldToken(value: fetched.value, expiresAt: now.advanced(bySeconds: lifetime))
+            return .success(fetched.value)
+        }
     }
 }

@@ -19,6 +19,7 @@ final class SocketRegistry: Sendable {
     private struct Action {
         let continuation: CheckedContinuation<DeliveryResult, Never>
         let sentAt: ContinuousClock.Instant
+        let account: Account
         let connection: UInt64
     }
 
@@ -80,20 +81,26 @@ final class SocketRegistry: Sendable {
         return await withCheckedContinuation { continuation in
             // In the list before it is sent: the answer may be there before sending returns.
             state.withLockedValue {
-                $0.actions[echo] = Action(continuation: continuation, sentAt: .now, connection: id)
+                $0.actions[echo] = Action(
+                    continuation: continuation, sentAt: .now, account: account, connection: id)
             }
             Task {
                 do {
                     try await connection.send(bytes)
                 } catch {
-                    answer(echo, .later(afterSeconds: nil))
+                    answer(echo, .later(afterSeconds: nil), from: account)
                 }
             }
         }
     }
 
-    func answer(_ echo: String, _ result: DeliveryResult) {
-        let action = state.withLockedValue { $0.actions.removeValue(forKey: echo) }
+    /// Ends the waiting for an answer.
+    ///
+    /// - Parameter account: Nobody else's answer counts.
+    func answer(_ echo: String, _ result: DeliveryResult, from account: Account) {
+        let action = state.withLockedValue { state in
+            state.actions[echo]?.account == account ? state.actions.removeValue(forKey: echo) : nil
+        }
         action?.continuation.resume(returning: result)
     }
 

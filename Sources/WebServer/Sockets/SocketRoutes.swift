@@ -72,17 +72,20 @@ struct SocketRoutes: Sendable {
     ) async {
         let account = SocketRegistry.Account(endpoint: endpoint.name, selfID: login.selfID)
         let id = registry.add(connection, account, login.role)
+        if login.role != .event { gateway.dispatcher.retryNow(endpoint.name) }
         logger.notice(
             "bot connected", metadata: ["endpoint.name": "\(endpoint.name)", "role": "\(login.role.rawValue)"])
         let line = BoundedLine<MessageGateway.Asked>(capacity: Self.lineCapacity)
         // Milliseconds between heartbeats, and when something was last heard.
         let pulse = NIOLockedValueBox((interval: Int64?.none, heardAt: ContinuousClock.now))
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await answer(line, endpoint) }
             group.addTask { await watch(connection, pulse) }
+            async let answering: Void = answer(line, endpoint)
             for await frame in connection.messages {
                 pulse.withLockedValue { $0.heardAt = .now }
                 switch socket.read(frame, login: login) {
+                // A connection for actions brings no events.
+                case .messages where login.role == .api: break
                 case .messages(let messages):
                     for message in messages {
                         if let asked = gateway.ask(message, through: endpoint, hasResponse: false) {
@@ -90,7 +93,7 @@ struct SocketRoutes: Sendable {
                         }
                     }
                 case .heartbeat(let milliseconds): pulse.withLockedValue { $0.interval = milliseconds }
-                case .answer(let echo, let result): registry.answer(echo, result)
+                case .answer(let echo, let result): registry.answer(echo, result, from: account)
                 case .connected, .ignored: break
                 case .malformed:
                     logger.info("malformed frame", metadata: ["endpoint.name": "\(endpoint.name)"])
@@ -98,7 +101,8 @@ struct SocketRoutes: Sendable {
             }
             line.finish()
             registry.remove(id, account, login.role)
-            await group.next()
+            // What was asked is answered, though not over this connection.
+            await answering
             group.cancelAll()
         }
         logger.notice("bot disconnected", metadata: ["endpoint.name": "\(endpoint.name)"])

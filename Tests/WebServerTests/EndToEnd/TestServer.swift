@@ -23,6 +23,7 @@ struct TestServer: Sendable {
     let clock: ManualClock
     let registry: PrometheusRegistry
     let client: HTTPClient
+    let webServer: WebServer
     private let group: ServiceGroup
 
     static let admin = UserID("test:admin")
@@ -36,10 +37,10 @@ struct TestServer: Sendable {
     ///
     /// - Parameters:
     ///   - path: Nil: in memory.
-    ///   - isOpen: Whether ``activity`` is imported and opened first, unless it is there already.
+    ///   - isOpen: Whether `activity` is imported and opened first, unless it is there already.
     static func run<Value: Sendable>(
         _ endpoints: [Endpoint] = [], path: String? = nil, clock: ManualClock = ManualClock(), isOpen: Bool = true,
-        admins: Set<UserID> = [], logger: Logger? = nil,
+        admins: Set<UserID> = [], activity: Activity = TestServer.activity, logger: Logger? = nil,
         configure: (inout WebServerConfiguration) -> Void = { _ in },
         _ body: (TestServer) async throws -> Value
     ) async throws -> Value {
@@ -71,7 +72,7 @@ struct TestServer: Sendable {
             tasks.addTask { try await group.run() }
             let test = TestServer(
                 port: await server.port, service: service, store: store, clock: clock, registry: registry,
-                client: .shared, group: group)
+                client: .shared, webServer: server, group: group)
             do {
                 if isOpen { try await test.open() }
                 let result = try await body(test)

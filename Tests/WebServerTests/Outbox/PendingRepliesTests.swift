@@ -1,0 +1,160 @@
+import Activities
+import Basics
+import ChatPlatforms
+import Logging
+import Lottery
+import NIOConcurrencyHelpers
+import SQLiteStore
+import ServiceLifecycle
+import TestSupport
+import Testing
+
+@testable import WebServer
+
+/// What the outbox takes from the store, and in which order: without sockets.
+struct PendingRepliesTests {
+    /// Notes what it is to say, once it may.
+    private struct Recorder: ReplyTransport {
+        let limits = ReplyQueueTests.limits(text: 100_000, window: 100_000)
+        let isOpen = NIOLockedValueBox(true)
+        let texts = NIOLockedValueBox<[String]>([])
+
+        var said: [String] { texts.withLockedValue { $0 } }
+
+        func send(_ replies: [OutgoingReply]) async -> DeliveryResult {
+            while !isOpen.withLockedValue({ $0 }) { try? await Task.sleep(for: .milliseconds(10)) }
+            texts.withLockedValue { $0 += replies.map(\.text) }
+            return .delivered
+        }
+    }
+
+    /// Takes its time to hand out what is pending.
+    private struct SlowStore: Store {
+        let base: SQLiteStore
+        let pause: Duration
+
+        func load() async throws -> StoredState { try await base.load() }
+        func transact<Result: Sendable>(
+            _ query: FactQuery, _ decide: @escaping @Sendable (Facts) -> (Changes, Result)
+        ) async throws -> Result { try await base.transact(query, decide) }
+        func wins(of user: UserID) async throws -> [Win] { try await base.wins(of: user) }
+        func winners(of activities: [ActivityID], page: Int, pageSize: Int) async throws -> WinnersPage {
+            try await base.winners(of: activities, page: page, pageSize: pageSize)
+        }
+        func draw(_ receipt: Receipt) async throws -> StoredDraw? { try await base.draw(receipt) }
+        func data(of user: UserID) async throws -> UserData { try await base.data(of: user) }
+        func ledger(of activity: ActivityID, from seq: Int64, limit: Int) async throws -> [LedgerRow] {
+            try await base.ledger(of: activity, from: seq, limit: limit)
+        }
+        func winners(of activity: ActivityID, after seq: Int64, limit: Int) async throws -> [StoredWin] {
+            try await base.winners(of: activity, after: seq, limit: limit)
+        }
+        func pendingReplies(limit: Int) async throws -> [ProcessedMessage] {
+            let found = try await base.pendingReplies(limit: limit)
+            try await Task.sleep(for: pause)
+            return found
+        }
+        func queuedMessages(since moment: Instant) async throws -> [ProcessedMessage] {
+            try await base.queuedMessages(since: moment)
+        }
+        func close() async throws { try await base.close() }
+    }
+
+    private struct Scene: Sendable {
+        let service: ActivityService
+        let dispatcher: ReplyDispatcher
+        let recorder: Recorder
+        let clock: ManualClock
+
+        /// Decides a message, as the gateway does.
+        func decide(_ number: Int) async throws -> @Sendable () -> Void {
+            let address = StoredAddress(
+                endpoint: "e", address: ReplyAddress(chat: "c", isPrivate: false, user: "u\(number)"))
+            let key = try #require(MessageKey(sentAt: nil, text: "m\(100_000 + number)"))
+            let gameID = try #require(GameID("甲\(number)"))
+            let request = Request(
+                user: UserID("t:u\(number)"), chat: ChatID("t:c"), role: .player, key: key,
+                content: .command(.bind(gameID)), route: .call(address: address.text))
+            let outcome = try await service.submit(request).outcome
+            return {
+                dispatcher.send(PendingRepliesTests.text(outcome), to: address, answering: key, decidedAt: clock.now)
+            }
+        }
+    }
+
+    private static func text(_ outcome: Outcome) -> String {
+        if case .ok(.bound(let gameID, _)) = outcome { gameID } else { "\(outcome)" }
+    }
+
+    /// - Parameter start: Starts the outbox.
+    private func run(
+        pause: Duration = .zero, _ body: (Scene, _ start: @Sendable () -> Void) async throws -> Void
+    ) async throws {
+        let clock = ManualClock()
+        let store = SlowStore(base: try SQLiteStore(), pause: pause)
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let service = ActivityService(
+            store: store, stored: try await store.load(), library: MemoryLibrary(), clock: clock.read,
+            entropy: SeededGenerator(seed: 1), logger: logger)
+        let recorder = Recorder()
+        let dispatcher = ReplyDispatcher(
+            service: service, transports: ["e": recorder], platforms: [:], words: Self.text, clock: clock.read,
+            metrics: ServerMetrics(platforms: [], factory: PrometheusRegistry(help: [:])), logger: logger)
+        let (starts, starter) = AsyncStream.makeStream(of: Void.self)
+        let first = ServiceGroup(services: [service], logger: logger)
+        let second = ServiceGroup(services: [dispatcher], logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await first.run() }
+            group.addTask {
+                for await _ in starts { break }
+                try await second.run()
+            }
+            try await body(
+                Scene(service: service, dispatcher: dispatcher, recorder: recorder, clock: clock),
+                { starter.yield() })
+            await second.triggerGracefulShutdown()
+            await first.triggerGracefulShutdown()
+            try await group.waitForAll()
+        }
+        try await store.close()
+    }
+
+    @Test func whatIsDecidedWhileTheStoreIsReadComesBehind() async throws {
+        try await run(pause: .milliseconds(500)) { scene, start in
+            for number in 1...20 { _ = try await scene.decide(number) }
+            start()
+            for number in 21...40 {
+                try await scene.decide(number)()
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(await eventually { scene.recorder.said.count >= 40 })
+            #expect(scene.recorder.said == (1...40).map { "甲\($0)" })
+        }
+    }
+
+    /// What does not fit into memory is taken from the store, and nothing overtakes it.
+    @Test func moreThanMemoryHoldsIsSaidOnceInOrder() async throws {
+        let count = ReplyDispatcher.capacity + 3000
+        try await run { scene, start in
+            scene.recorder.isOpen.withLockedValue { $0 = false }
+            start()
+            for first in stride(from: 1, through: count, by: 500) {
+                // Together, so that few commits are needed; told in order.
+                let tellers = try await withThrowingTaskGroup(of: (Int, @Sendable () -> Void).self) { group in
+                    for number in first..<min(first + 500, count + 1) {
+                        group.addTask { (number, try await scene.decide(number)) }
+                    }
+                    return try await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }
+                }
+                for (_, tell) in tellers { tell() }
+            }
+            scene.recorder.isOpen.withLockedValue { $0 = true }
+            #expect(await eventually { scene.recorder.said.count >= count })
+            let said = scene.recorder.said
+            #expect(said.count == count && Set(said).count == count)
+            // Those of one batch are decided in the order of their arrival, which here is any.
+            let numbers = said.compactMap { Int($0.dropFirst()) }
+            #expect(zip(numbers, numbers.dropFirst()).allSatisfy { ($0 - 1) / 500 <= ($1 - 1) / 500 })
+        }
+    }
+}
