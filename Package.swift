@@ -176,6 +176,7 @@ let package = Package(
             dependencies: [
                 "hongbao", "Basics", "Lottery", "TrafficGate", "Activities", "ActivityFiles", "ChatCommands",
                 "ChatPlatforms", "Resources", "SQLiteStore", "TestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
@@ -207,7 +208,7 @@ let package = Package(
             name: "WebServerTests",
             dependencies: [
                 "Basics", "Lottery", "TrafficGate", "Activities", "ChatCommands", "ChatPlatforms", "WebServer",
-                "SQLiteStore", "TestSupport",
+                "Resources", "SQLiteStore", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),

@@ -39,6 +39,8 @@ public struct WebServer: Sendable {
     private let address: BoundAddress
     let gateway: MessageGateway
     private let notices: NoticeTeller
+    /// What the main listener answers, but for the webhooks.
+    let routes: RouteMethods
 
     /// - Parameters:
     ///   - faults: What keeps the server from being ready, for `/readyz`.
@@ -89,58 +91,70 @@ public struct WebServer: Sendable {
 
         let endpoints = Dictionary(uniqueKeysWithValues: configuration.endpoints.map { ($0.name, $0) })
         let refusalLog = RefusalLog(logger: logger)
-        let router = Router(context: ServerContext.self)
-        router.add(middleware: UnavailableWhenFailing(logger: logger))
+        let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
         WebhookRoutes(
             endpoints: endpoints, gateway: gateway, clock: clock, metrics: metrics, refusalLog: refusalLog
         ).add(to: router.group("webhook"))
-        let api = router.group("api").add(middleware: CORSByOrigin(origins: configuration.corsOrigins))
+        let api = router.group("api")
         TrafficRoutes(service: service, clientAddress: ClientAddress(proxies: configuration.trustedProxies))
             .add(to: api.group("traffic"))
         if let secret = configuration.playerTokenSecret {
             ActivityRoutes(
-                service: service, words: words, tokens: await PlayerTokens(secret: secret), metrics: metrics
+                service: service, words: words, tokens: await PlayerTokens(secret: secret, clock: clock),
+                metrics: metrics
             ).add(to: api.group("activity"))
         }
         APIDescription.add(to: router)
-        // A preflight asks about routes of other methods.
-        for path in ["traffic/**", "activity/**"] {
-            api.on(RouterPath(path), method: .options) { _, _ in Hummingbird.Response(status: .noContent) }
-        }
         let operation = OperationRoutes(faults: faults, metricsText: metricsText)
-        let operationRouter = Router(context: ServerContext.self)
+        let operationRouter = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
         operation.add(to: configuration.operationPort == nil ? router : operationRouter)
+        let front = Self.front(router, origins: configuration.corsOrigins, logger)
+        routes = front.methods
 
         let socketRoutes = SocketRoutes(
-            endpoints: endpoints, gateway: gateway, registry: sockets, clock: clock, metrics: metrics, logger: logger)
+            endpoints: endpoints, gateway: gateway, registry: sockets, clock: clock, metrics: metrics,
+            refusalLog: refusalLog, logger: logger)
         let address = BoundAddress()
         let connections = OpenConnections(limits: limits)
         self.address = address
-        var listeners: [any Service] = [
-            Application(
-                responder: router.buildResponder(),
-                server: .guarded(
-                    limits: limits, tls: configuration.tls, webSocket: socketRoutes.route),
-                configuration: limits.configuration(
-                    address: .hostname(configuration.host, port: configuration.port), openConnections: connections),
-                onServerRunning: { address.note($0.localAddress?.port) }, logger: Self.quiet(logger))
+        let application = Application(
+            responder: front,
+            server: .guarded(limits: limits, tls: configuration.tls, webSocket: socketRoutes.route),
+            configuration: limits.configuration(
+                address: .hostname(configuration.host, port: configuration.port), openConnections: connections),
+            onServerRunning: { address.note($0.localAddress?.port) }, logger: Self.quiet(logger))
+        var listeners = [
+            Listener(
+                application: application, portKey: "port", host: configuration.host, port: configuration.port,
+                address: address)
         ]
         if let port = configuration.operationPort {
+            let address = BoundAddress()
+            let application = Application(
+                responder: Self.front(operationRouter, origins: [], logger),
+                server: .guarded(limits: configuration.limits, tls: nil, webSocket: nil),
+                configuration: configuration.limits.configuration(
+                    address: .hostname("127.0.0.1", port: port),
+                    openConnections: OpenConnections(limits: configuration.limits)),
+                onServerRunning: { address.note($0.localAddress?.port) }, logger: Self.quiet(logger))
             listeners.append(
-                Application(
-                    responder: operationRouter.buildResponder(),
-                    server: .guarded(limits: configuration.limits, tls: nil, webSocket: nil),
-                    configuration: configuration.limits.configuration(
-                        address: .hostname("127.0.0.1", port: port),
-                        openConnections: OpenConnections(limits: configuration.limits)),
-                    logger: Self.quiet(logger)))
+                Listener(
+                    application: application, portKey: "operation_port", host: "127.0.0.1", port: port,
+                    address: address))
         }
         services = [ClientCloser(client: client), notices, dispatcher] + listeners
     }
 
-    /// The port that the server listens on, once it does.
+    /// The port that the server listens on, once it does; 0 when it cannot.
     public var port: Int {
         get async { await address.port }
+    }
+
+    private static func front(
+        _ router: Router<ServerContext>, origins: Set<String>, _ logger: Logger
+    ) -> FrontResponder<RouterResponder<ServerContext>> {
+        FrontResponder(
+            routes: router.buildResponder(), methods: RouteMethods(of: router), origins: origins, logger: logger)
     }
 
     /// Takes what happened without anybody asking; for the service's `onNotice`.

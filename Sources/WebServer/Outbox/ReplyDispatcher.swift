@@ -286,6 +286,8 @@ final class ReplyDispatcher: Service {
             pending = try await service.pendingReplies(limit: Self.capacity)
             isComplete = pending.count < Self.capacity
         } catch {
+            // The end of the program is no fault of the database's.
+            if Task.isCancelled { return }
             logger.error("pending replies cannot be read", metadata: ["error": "\(error)"])
         }
         let found = pending.compactMap(readable)

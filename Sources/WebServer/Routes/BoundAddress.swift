@@ -9,6 +9,7 @@ final class BoundAddress: Sendable {
 
     private let state = NIOLockedValueBox(State.waiting([]))
 
+    /// - Parameter port: Nil when there will be none.
     func note(_ port: Int?) {
         let port = port ?? 0
         let waiting = state.withLockedValue { state -> [CheckedContinuation<Int, Never>] in
@@ -17,6 +18,11 @@ final class BoundAddress: Sendable {
             return waiting
         }
         for continuation in waiting { continuation.resume(returning: port) }
+    }
+
+    /// Whether whoever asks for the port is answered at once.
+    var isKnown: Bool {
+        state.withLockedValue { if case .bound = $0 { true } else { false } }
     }
 
     var port: Int {

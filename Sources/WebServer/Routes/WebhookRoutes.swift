@@ -108,7 +108,11 @@ struct WebhookRoutes: Sendable {
 
     static func response(_ answer: WebhookResponse) -> Response {
         var headers = HTTPFields()
-        if let type = answer.contentType { headers[.contentType] = type }
+        if let type = answer.contentType {
+            headers[.contentType] = type
+            // A challenge is echoed: no browser may take it for anything but text.
+            if type.hasPrefix("text/plain") { headers[.xContentTypeOptions] = "nosniff" }
+        }
         // A number that a browser would not expect behind it cannot come from an adapter; 500 tells if it did.
         let status = HTTPResponse.Status(code: answer.status)
         guard !answer.body.isEmpty else { return Response(status: status, headers: headers) }

@@ -20,6 +20,7 @@ struct SocketRoutes: Sendable {
     let registry: SocketRegistry
     let clock: WallClock
     let metrics: ServerMetrics
+    let refusalLog: RefusalLog
     let logger: Logger
 
     var route: WebSocketRoute? {
@@ -45,8 +46,7 @@ struct SocketRoutes: Sendable {
             }
         } catch {
             metrics.count(error, endpoint.platform)
-            logger.info(
-                "connection refused", metadata: ["endpoint.name": "\(endpoint.name)", "fault": "\(error.rawValue)"])
+            refusalLog.note(error, endpoint.name, now: clock())
             return .refuse(HTTPResponse.Status(code: endpoint.adapter.refusal(error).status))
         }
     }

@@ -39,22 +39,38 @@ struct ServeSubcommand: AsyncParsableCommand {
                 activities: configuration.activitiesFolder, exports: configuration.exportsFolder),
             onNotice: { notice in teller.withLockedValue { $0 }?.tell(notice) },
             onBatch: { metrics.note($0) })
-        let store = runtime.store
         let folder = URL(fileURLWithPath: configuration.database).deletingLastPathComponent().path
+        let readiness = Readiness(of: runtime.store, folder: folder)
         let server = await WebServer(
             serverConfiguration, service: runtime.service, parser: configuration.parser(), words: runtime.words,
             admins: configuration.admins, clock: Runtime.now, metrics: metrics,
             metricsText: { registry.text() },
-            faults: { await Readiness.faults(of: store, folder: folder) }, logger: runtime.logger)
+            faults: { await readiness.faults() }, logger: runtime.logger)
         teller.withLockedValue { $0 = server }
         let greeting = Self.greeting(configuration)
         let announcing = Announcement {
             let scheme = configuration.tlsCertificateFile == nil ? "http" : "https"
             let shownHost = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
-            let address = "\(scheme)://\(shownHost):\(await server.port)"
+            let port = await server.port
+            guard port > 0 else { return }
+            let address = "\(scheme)://\(shownHost):\(port)"
             FileHandle.standardError.write(Data("\(greeting)\n\(address)\n".utf8))
         }
         try await runtime.run(services: server.services + [announcing])
+    }
+
+    /// Empty when nobody else can read along: on a loopback address, with TLS, behind a proxy.
+    private static func warning(_ configuration: HongbaoConfiguration) -> String {
+        let host = configuration.host.lowercased()
+        let isLoopback = host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        if isLoopback || configuration.tlsCertificateFile != nil || !configuration.trustedProxies.isEmpty { return "" }
+        return """
+            注意：正在 \(host) 上以明文 HTTP 监听，令牌和消息在网络上没有加密。请配置 tls_certificate_file 和 tls_key_file；\
+            或者前面放一个 HTTPS 反向代理，把它的地址写进 trusted_proxies。
+            Warning: listening on \(host) without TLS, so tokens and messages cross the network unencrypted. Set \
+            tls_certificate_file and tls_key_file, or put an HTTPS proxy in front and list its address in trusted_proxies.
+
+            """
     }
 
     /// What stands in front of the address once the server listens.
@@ -64,7 +80,7 @@ struct ServeSubcommand: AsyncParsableCommand {
             lines.isEmpty
             ? "还没有配置聊天平台，见 docs/operations.md。No chat platform is configured yet; see docs/operations.md."
             : "聊天平台 chat platforms:\n" + lines.joined(separator: "\n")
-        return platforms + "\n已启动，按 Ctrl-C 停止。Listening; Ctrl-C stops."
+        return warning(configuration) + platforms + "\n已启动，按 Ctrl-C 停止。Listening; Ctrl-C stops."
     }
 }
 

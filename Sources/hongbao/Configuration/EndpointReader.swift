@@ -103,6 +103,7 @@ struct EndpointReader {
             let shown = setting.isSecret ? HongbaoConfiguration.mask : text
             origins.append(("endpoints.\(name).\(setting.name)", shown, origin))
             if setting.isSecret, let previous = value(name, "previous_\(setting.name)") {
+                try SecretStrength.check(previous.text, key: "endpoints.\(name).previous_\(setting.name)")
                 previousValues[setting.name] = previous.text
                 origins.append(
                     ("endpoints.\(name).previous_\(setting.name)", HongbaoConfiguration.mask, previous.origin))
@@ -169,8 +170,20 @@ struct EndpointReader {
 
     private func identity(of name: String, _ platform: Platform) throws -> String? {
         guard let (text, _) = value(name, "identity") else { return nil }
-        guard let sample = HongbaoConfiguration.user("\(text):1"), areEqualBytes(String(sample.namespace), text) else {
-            throw invalid(name, "identity", text, "命名空间，例如 qq", "a namespace such as qq")
+        let isNamespace =
+            (1...32).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."):
+                    true
+                default: false
+                }
+            }
+        guard isNamespace else {
+            throw invalid(
+                name, "identity", text, "命名空间，字母、数字、_、- 和 .，最多 32 个，例如 qq",
+                "a namespace of up to 32 letters, digits, _, - and ., such as qq")
         }
         return text
     }

@@ -111,6 +111,11 @@ struct HongbaoConfiguration: Sendable {
                 "tls_certificate_file 和 tls_key_file 要么都写，要么都不写。",
                 "Set both tls_certificate_file and tls_key_file, or neither.")
         }
+        if let operationPort, operationPort == port {
+            throw OperatorMessage(
+                "operation_port 和 port 都是 \(port)，请换一个。",
+                "operation_port and port are both \(port); choose another for one of them.")
+        }
         for endpoint in try EndpointReader(layers: layers).endpoints(named: endpointNames) {
             endpoints.append(endpoint.endpoint)
             origins += endpoint.origins

@@ -1,5 +1,6 @@
 internal import Activities
 internal import ArgumentParser
+internal import WebServer
 
 /// A fault as the person at the terminal reads it: Chinese first, English beside it. Ends the program with exit code 1.
 struct OperatorMessage: Error, CustomStringConvertible {
@@ -27,10 +28,30 @@ struct OperatorMessage: Error, CustomStringConvertible {
         self.init(chinese, error.description)
     }
 
+    init(_ fault: ListeningFault) {
+        let (key, host, port) = (fault.key, fault.host, fault.port)
+        switch fault.reason {
+        case .portInUse:
+            self.init(
+                "\(key)：端口 \(port) 已被另一个程序占用。请先停止它，或把 \(key) 换成别的端口。",
+                "\(key): another program already listens on port \(port). Stop it, or set \(key) to another port.")
+        case .notPermitted:
+            self.init(
+                "\(key)：没有权限监听端口 \(port)。请换成 1024 以上的端口。",
+                "\(key): not permitted to listen on port \(port). Choose one from 1024 on.")
+        case .addressUnknown:
+            self.init(
+                "\(key)：“\(host)”不是这台机器的地址，不能在上面监听。", "\(key): “\(host)” is no address of this machine to listen on.")
+        case .other(let cause):
+            self.init("\(key)：不能在 \(host) 的端口 \(port) 上监听。", "\(key): cannot listen on \(host), port \(port): \(cause)")
+        }
+    }
+
     /// `error` as a person can read it.
     static func describing(_ error: any Error) -> any Error {
         switch error {
         case let error as StoreError: OperatorMessage(error)
+        case let error as ListeningFault: OperatorMessage(error)
         case is CancellationError:
             OperatorMessage(
                 "未能按时结束，已强行停止。已经答复过的结果是安全的。", "It did not end in time and was stopped. What was answered is safe.")

@@ -1,24 +1,38 @@
 internal import Foundation
+internal import NIOConcurrencyHelpers
 internal import SQLiteStore
 
 /// What keeps the program from serving well.
 ///
 /// - Source: hardening.md section 2.
-enum Readiness {
+final class Readiness: Sendable {
     /// Below this many bytes of free space nothing should be begun.
     static let minimumFreeSpace: Int64 = 64 << 20
+    /// Whoever asks must hear in time that the answer does not come.
+    private static let patience = Duration.seconds(3)
+
+    private struct State {
+        var isChecking = false
+        var waiting: [Int: CheckedContinuation<String?, Never>] = [:]
+        var nextID = 0
+    }
+
+    private let store: SQLiteStore
+    private let folder: String
+    private let state = NIOLockedValueBox(State())
 
     /// - Parameter folder: Where the database lies.
-    /// - Returns: One sentence in English a fault; empty when all is well.
-    static func faults(of store: SQLiteStore, folder: String) async -> [String] {
+    init(of store: SQLiteStore, folder: String) {
+        self.store = store
+        self.folder = folder
+    }
+
+    /// One sentence in English a fault; empty when all is well.
+    func faults() async -> [String] {
         var faults: [String] = []
-        do {
-            try await store.checkWritable()
-        } catch {
-            faults.append("database: \(error)")
-        }
-        if let free = freeSpace(inFolder: folder), free < minimumFreeSpace {
-            faults.append("disk: less than \(minimumFreeSpace >> 20) MiB free")
+        if let fault = await databaseFault() { faults.append("database: \(fault)") }
+        if let free = Self.freeSpace(inFolder: folder), free < Self.minimumFreeSpace {
+            faults.append("disk: less than \(Self.minimumFreeSpace >> 20) MiB free")
         }
         return faults
     }
@@ -27,5 +41,40 @@ enum Readiness {
     static func freeSpace(inFolder folder: String) -> Int64? {
         let attributes = try? FileManager.default.attributesOfFileSystem(forPath: folder.isEmpty ? "." : folder)
         return (attributes?[.systemFreeSize] as? NSNumber)?.int64Value
+    }
+
+    /// The check stands in line behind the batch that is being written, which waits as long as another program holds the
+    /// file: nobody waits here for that, and however many ask, one check is enough.
+    private func databaseFault() async -> String? {
+        await withCheckedContinuation { continuation in
+            let (id, mustCheck) = state.withLockedValue { state in
+                let id = state.nextID
+                state.nextID += 1
+                state.waiting[id] = continuation
+                defer { state.isChecking = true }
+                return (id, !state.isChecking)
+            }
+            if mustCheck { Task { await check() } }
+            Task {
+                try? await Task.sleep(for: Self.patience)
+                let late = state.withLockedValue { $0.waiting.removeValue(forKey: id) }
+                late?.resume(returning: "it does not take a write now; another program may be holding it")
+            }
+        }
+    }
+
+    private func check() async {
+        var fault: String?
+        do {
+            try await store.checkWritable()
+        } catch {
+            fault = "\(error)"
+        }
+        let waiting = state.withLockedValue { state in
+            defer { state.waiting = [:] }
+            state.isChecking = false
+            return state.waiting.values
+        }
+        for continuation in waiting { continuation.resume(returning: fault) }
     }
 }

@@ -92,6 +92,11 @@ final class Program: @unchecked Sendable {
         (try? input.fileHandleForWriting.write(contentsOf: Data(text.utf8))) != nil
     }
 
+    /// What came on standard error so far.
+    var errorText: String { String(decoding: errors.withLockedValue { $0 }, as: UTF8.self) }
+
+    var isRunning: Bool { process.isRunning }
+
     func closeInput() {
         try? input.fileHandleForWriting.close()
     }

@@ -1,0 +1,97 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import Logging
+internal import NIOHTTP1
+
+/// Stands in front of the routes: what none of them answers, what pages of other origins may read, and faults of ours.
+///
+/// Under `/api` everything it says has the form of the API; elsewhere it says nothing but the status. A path that is
+/// there with another method is answered 405, any other one 404.
+struct FrontResponder<Routes: HTTPResponder<ServerContext>>: HTTPResponder {
+    let routes: Routes
+    let methods: RouteMethods
+    /// Pages of these origins may read the answers of `/api`: `scheme://host[:port]`, compared as they are written. An
+    /// origin that is not listed gets none of the headers, so its browser keeps the answer from the page.
+    let origins: Set<String>
+    let logger: Logger
+
+    func respond(to request: Request, context: ServerContext) async throws -> Response {
+        let path = request.uri.path
+        guard path == "/api" || path.hasPrefix("/api/") else { return try await answer(request, path, nil, context) }
+        let origin = request.headers[.origin]
+        if request.method == .options, origin != nil, request.headers[.accessControlRequestMethod] != nil {
+            return withHeaders(Response(status: .noContent), for: origin, isPreflight: true)
+        }
+        return withHeaders(
+            try await answer(request, path, { Envelope.response($0, $1, nil) }, context), for: origin)
+    }
+
+    /// - Parameter form: Puts a status and what a person reads into the form of the place; nil: nothing but the status.
+    private func answer(
+        _ request: Request, _ path: String, _ form: ((HTTPResponse.Status, String) -> Response)?,
+        _ context: ServerContext
+    ) async throws -> Response {
+        if let allowed = methods[path] {
+            guard allowed.contains(request.method) else {
+                var response =
+                    form?(.methodNotAllowed, "请求方法不对。The method is not allowed here.")
+                    ?? Response(status: .methodNotAllowed)
+                response.headers[.allow] = allowed.map(\.rawValue).sorted().joined(separator: ", ")
+                return response
+            }
+        } else if let form {
+            return form(.notFound, "没有这个接口。There is no such route.")
+        }
+        do {
+            return try await routes.respond(to: request, context: context)
+        } catch let error as HTTPParserError {
+            // The sender broke off, or sent what is no HTTP: the connection's to answer.
+            throw error
+        } catch {
+            // A platform delivers again later, and nobody reads our insides.
+            logger.error("request failed", metadata: ["error": "\(error)"])
+            var response =
+                form?(.serviceUnavailable, "暂时不可用，请稍后再试。Not available now; try again in a moment.")
+                ?? Response(status: .serviceUnavailable)
+            response.headers[.retryAfter] = "5"
+            return response
+        }
+    }
+
+    private func withHeaders(_ response: Response, for origin: String?, isPreflight: Bool = false) -> Response {
+        guard !origins.isEmpty else { return response }
+        var response = response
+        response.headers[.vary] = "Origin"
+        guard let origin, origins.contains(origin) else { return response }
+        response.headers[.accessControlAllowOrigin] = origin
+        if isPreflight {
+            response.headers[.accessControlAllowMethods] = "GET, POST"
+            response.headers[.accessControlAllowHeaders] = "authorization, content-type"
+            response.headers[.accessControlMaxAge] = "600"
+        }
+        return response
+    }
+}
+
+/// The methods of the routes whose path has no parameter.
+struct RouteMethods: Sendable {
+    private let methods: [String: Set<HTTPRequest.Method>]
+
+    /// - Parameter router: With all its routes.
+    init(of router: Router<ServerContext>) {
+        var methods: [String: Set<HTTPRequest.Method>] = [:]
+        for route in router.routes {
+            methods[route.path.description, default: []].insert(route.method)
+            if route.method == .get { methods[route.path.description]?.insert(.head) }
+        }
+        self.methods = methods.filter { path, _ in !path.contains { "{:*".contains($0) } }
+    }
+
+    /// Nil for a path that no such route has.
+    subscript(path: String) -> Set<HTTPRequest.Method>? { methods[path] }
+
+    /// Such as `GET /healthz`, HEAD left out.
+    var descriptions: Set<String> {
+        Set(methods.flatMap { path, methods in methods.filter { $0 != .head }.map { "\($0.rawValue) \(path)" } })
+    }
+}

@@ -1,0 +1,54 @@
+import Activities
+import Basics
+import Lottery
+import NIOConcurrencyHelpers
+import SQLiteStore
+import TrafficGate
+
+/// A store that notes what each batch changed in the gate, once the batch is durable.
+final class WatchedStore: Store {
+    struct Batch: Sendable {
+        /// Each session whose status changed, in its final state, in the order of the first change.
+        let journal: [Participant]
+        let statistics: [GateStatistics]
+    }
+
+    private let store: SQLiteStore
+    private let seen = NIOLockedValueBox<[Batch]>([])
+
+    init(_ store: SQLiteStore) {
+        self.store = store
+    }
+
+    var batches: [Batch] { seen.withLockedValue { $0 } }
+
+    func transact<Result: Sendable>(
+        _ query: FactQuery, _ decide: @escaping @Sendable (Facts) -> (Changes, Result)
+    ) async throws -> Result {
+        let (batch, result) = try await store.transact(query) { facts in
+            let (changes, result) = decide(facts)
+            return (changes, (Batch(journal: changes.journal, statistics: changes.statistics), result))
+        }
+        if !batch.journal.isEmpty || !batch.statistics.isEmpty { seen.withLockedValue { $0.append(batch) } }
+        return result
+    }
+
+    func load() async throws -> StoredState { try await store.load() }
+    func wins(of user: UserID) async throws -> [Win] { try await store.wins(of: user) }
+    func winners(of activities: [ActivityID], page: Int, pageSize: Int) async throws -> WinnersPage {
+        try await store.winners(of: activities, page: page, pageSize: pageSize)
+    }
+    func draw(_ receipt: Receipt) async throws -> StoredDraw? { try await store.draw(receipt) }
+    func data(of user: UserID) async throws -> UserData { try await store.data(of: user) }
+    func ledger(of activity: ActivityID, from seq: Int64, limit: Int) async throws -> [LedgerRow] {
+        try await store.ledger(of: activity, from: seq, limit: limit)
+    }
+    func winners(of activity: ActivityID, after seq: Int64, limit: Int) async throws -> [StoredWin] {
+        try await store.winners(of: activity, after: seq, limit: limit)
+    }
+    func pendingReplies(limit: Int) async throws -> [ProcessedMessage] { try await store.pendingReplies(limit: limit) }
+    func queuedMessages(since moment: Instant) async throws -> [ProcessedMessage] {
+        try await store.queuedMessages(since: moment)
+    }
+    func close() async throws { try await store.close() }
+}

@@ -1,0 +1,187 @@
+import Basics
+import Foundation
+import GRDB
+import NIOConcurrencyHelpers
+import TestSupport
+import Testing
+
+/// `hongbao serve` is ended while 64 connections draw; whatever was acknowledged is there, and nobody hangs.
+///
+/// `HONGBAO_CRASHES` sets how often it is killed (3 unless given), `HONGBAO_SEED` repeats the instants as far as a machine
+/// can.
+@Suite struct ServeEndingTests {
+    private static let connectionCount = 64
+    private static let usersPerConnection = 400
+    private static let activity = """
+        id: crash
+        name: 崩溃演练
+        awards:
+          - {id: gold, prefix: 一等奖, name: 主机, kind: ONLY, percent: 50}
+          - {id: silver, prefix: 二等奖, name: 皮肤, kind: NORNAL, percent: 50, number: 1000000}
+
+        """
+
+    /// What the connections saw.
+    private struct Tally {
+        /// The receipt of every win, by user.
+        var wins: [String: String] = [:]
+        var bound: Set<String> = []
+        var answers = 0
+        /// Connections that were closed, and how long the last of them took after the signal.
+        var closed = 0
+        var faults: [String] = []
+    }
+
+    private func prepared() throws -> TemporaryFolder {
+        let folder = try TemporaryFolder()
+        let file = try folder.file("crash.yaml", Self.activity)
+        // Whoever misses keeps a place in the gate, so there must be room for all.
+        let opened = try Program.run(
+            ["chat", "--as", "qq:1", "--database", "serve.db", "--admin", "qq:1", "--activity", file], in: folder.path,
+            input: "抽奖开始 崩溃演练\n流量设置 max_concurrent_users 10000000\n流量设置 rush_hour_max_users 10000000")
+        try #require(opened.output.contains("活动开启成功"), "\(opened.output)\(opened.errors)")
+        return folder
+    }
+
+    /// Every connection binds and draws for one user after the other, until the server closes or all have drawn.
+    ///
+    /// - Parameter isOver: Called once, from another thread, when `count` wins were acknowledged.
+    private func draw(
+        _ port: Int, round: Int, untilWins count: Int, _ isOver: @escaping @Sendable () -> Void
+    ) -> NIOLockedValueBox<Tally> {
+        let tally = NIOLockedValueBox(Tally())
+        let enough = DispatchSemaphore(value: 0)
+        let threads = DispatchGroup()
+        for connection in 0..<Self.connectionCount {
+            threads.enter()
+            Thread {
+                defer { threads.leave() }
+                do {
+                    let client = try SocketClient(port)
+                    defer { client.close() }
+                    for number in 0..<Self.usersPerConnection {
+                        let user = "r\(round)c\(connection)u\(number)"
+                        let bound = try WebhookSender.send("绑定 角色\(user)", of: user, id: "b-\(user)", on: client)
+                        guard bound.status == 200, bound.body.contains("绑定成功") else {
+                            tally.withLockedValue { $0.faults.append("\(bound.status) \(bound.body)") }
+                            return
+                        }
+                        tally.withLockedValue { _ = $0.bound.insert(user) }
+                        let drawn = try WebhookSender.send("抽奖", of: user, id: "d-\(user)", on: client)
+                        let isWin = drawn.body.contains("恭喜中奖")
+                        guard drawn.status == 200, isWin || drawn.body.contains("未中奖") else {
+                            tally.withLockedValue { $0.faults.append("\(drawn.status) \(drawn.body)") }
+                            return
+                        }
+                        let receipt = drawn.body.firstMatch(of: /crash-\d+/).map { String($0.output) }
+                        let wins = tally.withLockedValue { tally in
+                            tally.answers += 1
+                            if isWin { tally.wins[user] = receipt ?? "none" }
+                            return tally.wins.count
+                        }
+                        if isWin, wins == count { enough.signal() }
+                    }
+                } catch SocketClient.Fault.closed, SocketClient.Fault.notConnected {
+                    tally.withLockedValue { $0.closed += 1 }
+                } catch {
+                    tally.withLockedValue { $0.faults.append("\(error)") }
+                }
+            }.start()
+        }
+        if enough.wait(timeout: .now() + 60) == .timedOut {
+            tally.withLockedValue { $0.faults.append("not \(count) wins in a minute") }
+        }
+        isOver()
+        threads.wait()
+        return tally
+    }
+
+    private func check(_ tally: Tally, in folder: TemporaryFolder) throws {
+        let database = try DatabaseQueue(path: folder.path + "/serve.db")
+        defer { try? database.close() }
+        try database.read { db in
+            #expect(try String.fetchAll(db, sql: "PRAGMA integrity_check") == ["ok"])
+            var stored: [String: String] = [:]
+            for row in try Row.fetchAll(db, sql: "SELECT id, user_id FROM bot_user_award WHERE voided_at IS NULL") {
+                stored[row["user_id"]] = row["id"]
+            }
+            for (user, receipt) in tally.wins { #expect(stored["webhook:" + user] == receipt) }
+            let bound = Set(try String.fetchAll(db, sql: "SELECT id FROM bot_activity_user"))
+            for user in tally.bound { #expect(bound.contains("webhook:" + user)) }
+            // One win each, one row of the ledger each, and the stock agrees.
+            let rows = try Int.fetchOne(db, sql: "SELECT count(*) FROM bot_draw_ledger WHERE award_id IS NOT NULL")
+            #expect(rows == stored.count)
+            #expect(try Int.fetchOne(db, sql: "SELECT sum(issued) FROM bot_activity_award") == stored.count)
+        }
+    }
+
+    private func verify(_ folder: TemporaryFolder) throws {
+        let exported = try Program.run(
+            ["activity", "export", "crash", "--database", "serve.db", "--out", "out"], in: folder.path)
+        #expect(exported.status == 0, "\(exported.errors)")
+        let verified = try Program.run(["verify", "out/crash.ledger.jsonl"], in: folder.path)
+        #expect(verified.status == 0, "\(verified.output)")
+    }
+
+    @Test func aTerminationUnderLoadLosesNothingAndHangsNobody() throws {
+        let folder = try prepared()
+        let serve = try ServeProcess(in: folder, yaml: WebhookSender.yaml)
+        // Somebody who has connected and says nothing must not hold it up either.
+        let silent = try SocketClient(serve.port)
+        let signalled = NIOLockedValueBox(ContinuousClock.now)
+        let tally = draw(serve.port, round: 0, untilWins: 300) {
+            signalled.withLockedValue { $0 = .now }
+            serve.program.send(SIGTERM)
+        }.withLockedValue { $0 }
+        let connections = ContinuousClock.now - signalled.withLockedValue { $0 }
+        let result = try #require(serve.program.finish(within: 25), "it does not end")
+        let process = ContinuousClock.now - signalled.withLockedValue { $0 }
+        silent.close()
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(!result.errors.contains(" error "), "\(result.errors)")
+        #expect(tally.faults.isEmpty, "\(tally.faults.prefix(5))")
+        #expect(tally.closed == Self.connectionCount)
+        #expect(connections < .seconds(20))
+        for name in ["serve.db-wal", "serve.db-shm"] {
+            #expect(!FileManager.default.fileExists(atPath: folder.path + "/" + name), "\(name)")
+        }
+        try check(tally, in: folder)
+        try verify(folder)
+        print(
+            "terminated after \(tally.answers) draws, \(tally.wins.count) wins acknowledged; "
+                + "connections ended after \(connections), the process after \(process)")
+    }
+
+    private static var killCount: Int {
+        ProcessInfo.processInfo.environment["HONGBAO_CRASHES"].flatMap { Int($0) }.map { max($0 / 10, 3) } ?? 3
+    }
+
+    @Test func aCrashUnderLoadLosesNothingThatWasAcknowledged() throws {
+        let folder = try prepared()
+        var generator = SeededGenerator(seed: SeededGenerator.baseSeed)
+        var known = Tally()
+        for round in 1...Self.killCount {
+            let serve = try ServeProcess(in: folder, yaml: WebhookSender.yaml)
+            let tally = draw(serve.port, round: round, untilWins: Int.random(in: 20...300, using: &generator)) {
+                serve.program.send(SIGKILL)
+            }.withLockedValue { $0 }
+            _ = serve.program.finish()
+            #expect(tally.faults.isEmpty, "\(tally.faults.prefix(5))")
+            known.wins.merge(tally.wins) { $1 }
+            known.bound.formUnion(tally.bound)
+            known.answers += tally.answers
+        }
+        // It starts again, answers what was answered before with the same receipt, and holds all of it.
+        let serve = try ServeProcess(in: folder, yaml: WebhookSender.yaml)
+        let client = try SocketClient(serve.port)
+        for (user, receipt) in known.wins.sorted(by: { $0.key < $1.key }).prefix(100) {
+            let again = try WebhookSender.send("抽奖", of: user, id: "d-\(user)", on: client)
+            #expect(again.body.contains("恭喜中奖") && again.body.contains(receipt), "\(again.body)")
+        }
+        client.close()
+        #expect(try serve.stop().status == 0)
+        try check(known, in: folder)
+        try verify(folder)
+        print("\(Self.killCount) kills, \(known.answers) draws acknowledged, \(known.wins.count) wins among them")
+    }
+}
