@@ -94,8 +94,11 @@ import Testing
             if let match = line.wholeMatch(of: /# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge|histogram|summary)/) {
                 #expect(types.updateValue(String(match.2), forKey: String(match.1)) == nil, "\(line)")
             } else if line.wholeMatch(of: /# HELP [a-zA-Z_:][a-zA-Z0-9_:]* .+/) == nil {
-                let sample = line.wholeMatch(
-                    of: /([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[a-z_]+="[a-zA-Z0-9_+.]*"(?:,[a-z_]+="[a-zA-Z0-9_+.]*")*\})? (\S+)/)
+                let sample = line.wholeMatch(of: /([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[^{}]+\})? (\S+)/)
+                let labels = sample?.2?.dropFirst().dropLast().split(separator: ",", omittingEmptySubsequences: false)
+                for label in labels ?? [] {
+                    #expect(label.wholeMatch(of: /[a-z_]+="[a-zA-Z0-9_+.]*"/) != nil, "\(line)")
+                }
                 guard let sample else {
                     Issue.record("not a sample: \(line)")
                     continue

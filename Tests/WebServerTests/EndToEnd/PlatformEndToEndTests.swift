@@ -61,7 +61,9 @@ struct PlatformEndToEndTests {
     private func playing(
         _ peer: any PlatformPeer, path: String? = nil, _ body: @Sendable (Scene) async throws -> Void
     ) async throws {
-        try await StubAPI.run(answer: { call, _ in peer.answer(to: call) }) { stub in
+        try await StubAPI.run { call, _ in
+            peer.answer(to: call)
+        } _: { stub in
             let adapter = try peer.platform.adapterType.init(PlatformSettings(peer.settings(api: stub.url)))
             let endpoint = Endpoint(name: peer.platform.rawValue, adapter: adapter, identity: "qq")
             try await TestServer.run([endpoint], path: path) { server in
@@ -165,11 +167,12 @@ struct PlatformEndToEndTests {
             let adapter = try scene.peer.platform.adapterType.init(
                 PlatformSettings(scene.peer.settings(api: scene.stub.url)))
             let request = scene.peer.request(old)
+            let items = URLComponents(string: "http://x" + request.path)?.queryItems ?? []
             let event = try? adapter.receive(
                 WebhookRequest(
                     method: request.method, path: String(request.path.prefix { $0 != "?" }),
-                    query: URLComponents(string: "http://x" + request.path)?.queryItems?.map { ($0.name, $0.value ?? "") }
-                        ?? [], headers: request.headers.map { ($0.key, $0.value) }, body: request.body),
+                    query: items.map { ($0.name, $0.value ?? "") }, headers: request.headers.map { ($0.key, $0.value) },
+                    body: request.body),
                 now: scene.server.clock.now)
             guard case .messages(let messages)? = event else {
                 #expect([401, 403].contains(response.status))

@@ -130,6 +130,12 @@ struct TestServer: Sendable {
 
     // MARK: What became of it
 
+    /// A counter's value, by its name and labels as they are exported; 0 when there is none.
+    func counter(_ series: String) -> Int {
+        let line = registry.text().split(separator: "\n").first { $0.hasPrefix(series + " ") }
+        return line.flatMap { Int($0.dropFirst(series.count + 1)) } ?? 0
+    }
+
     func drawCount() async throws -> Int {
         try await store.ledger(of: "spring", from: 0, limit: 100_000).count { row in
             if case .draw = row.event { true } else { false }

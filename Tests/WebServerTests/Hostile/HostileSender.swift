@@ -17,6 +17,8 @@ struct HostileSender: Sendable, CustomTestStringConvertible {
     let message: @Sendable (_ user: String, _ id: Int, _ text: String, _ now: Instant) -> String
     /// Headers, and what stands behind the path, for a body.
     let sign: @Sendable (_ body: [UInt8], _ id: Int, _ now: Instant) -> (headers: [String: String], query: String)
+    /// Telegram is told that all is well, since it would send what cannot be read again and again.
+    var malformedStatus = 400
 
     var testDescription: String { name }
 
@@ -90,7 +92,7 @@ struct HostileSender: Sendable, CustomTestStringConvertible {
         },
         sign: { _, _, _ in
             (["Content-Type": "application/json", "X-Telegram-Bot-Api-Secret-Token": secret], "")
-        })
+        }, malformedStatus: 200)
 
     static let api = HostileSender(
         name: "api", path: "/api/traffic/join", endpoint: nil,

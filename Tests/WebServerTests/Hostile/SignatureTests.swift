@@ -263,7 +263,7 @@ struct SignatureTests {
                 let response = try await server.send(
                     PeerRequest(headers: ["Content-Type": "application/json", "X-Signature": signature], body: body),
                     to: sender.path)
-                #expect(response.status == 401, "\(signature)")
+                #expect(response.status == 403, "\(signature)")
             }
             #expect(try await server.store.data(of: "qq:1").gameID == nil)
         }

@@ -62,7 +62,11 @@ final class OddAPI: Sendable {
 
     /// A port where nobody listens.
     static func closedPort() async throws -> Int {
-        try await run(answer: { _ in .nothing }) { $0.port }
+        try await run { _ in
+            .nothing
+        } _: {
+            $0.port
+        }
     }
 
     private final class Handler: ChannelInboundHandler {

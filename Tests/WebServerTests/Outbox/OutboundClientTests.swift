@@ -20,7 +20,9 @@ struct OutboundClientTests {
     }
 
     @Test func onlyAllowedHostsAreCalled() async throws {
-        try await OddAPI.run(answer: { _ in .ordinary(status: 200, body: "{}") }) { api async throws in
+        try await OddAPI.run { _ in
+            .ordinary(status: 200, body: "{}")
+        } _: { api async throws in
             #expect(try await status(api.url, allowedHosts: ["api.example.org"]) == 403)
             #expect(try await status(api.url, allowedHosts: []) == 403)
             #expect(api.count == 0)
@@ -35,7 +37,9 @@ struct OutboundClientTests {
     }
 
     @Test func redirectsAreNotFollowed() async throws {
-        try await StubAPI.run(answer: { _, _ in PeerResponse(status: 200) }) { other in
+        try await StubAPI.run { _, _ in
+            PeerResponse(status: 200)
+        } _: { other in
             let response = PeerResponse(status: 302, headers: ["location": other.url])
             try await StubAPI.run(answer: { _, _ in response }) { api async throws in
                 #expect(try await status(api.url) == 302)
@@ -46,7 +50,9 @@ struct OutboundClientTests {
 
     @Test func aLargeAnswerIsNotRead() async throws {
         let size = 32 << 20
-        try await OddAPI.run(answer: { _ in .large(size: size) }) { api async throws in
+        try await OddAPI.run { _ in
+            .large(size: size)
+        } _: { api async throws in
             let answer = try #require(try await make(api.url))
             // What the status says is known all the same: calling again would say it twice.
             #expect(answer.status == 200 && answer.body.isEmpty)
@@ -56,7 +62,9 @@ struct OutboundClientTests {
     }
 
     @Test(.timeLimit(.minutes(1))) func anAnswerThatNeverEndsIsGivenUp() async throws {
-        try await OddAPI.run(answer: { _ in .trickle }) { api async throws in
+        try await OddAPI.run { _ in
+            .trickle
+        } _: { api async throws in
             let start = ContinuousClock.now
             let answer = try #require(try await make(api.url))
             #expect(answer.status == 200 && answer.body.isEmpty)
@@ -65,7 +73,9 @@ struct OutboundClientTests {
     }
 
     @Test(.timeLimit(.minutes(1))) func whoDoesNotAnswerIsGivenUp() async throws {
-        try await OddAPI.run(answer: { _ in .nothing }) { api async throws in
+        try await OddAPI.run { _ in
+            .nothing
+        } _: { api async throws in
             let start = ContinuousClock.now
             #expect(try await make(api.url) == nil)
             #expect(ContinuousClock.now - start < .seconds(40))

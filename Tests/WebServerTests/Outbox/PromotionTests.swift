@@ -110,7 +110,9 @@ struct PromotionTests {
     /// LINE's reply token is good for a minute; the turn may come much later.
     @Test func aTurnThatComesAfterTheEndOfTheAddressIsPushed() async throws {
         let peer = LINEPeer()
-        try await StubAPI.run(answer: { _, _ in PeerResponse(status: 200, body: Array("{}".utf8)) }) { stub in
+        try await StubAPI.run { _, _ in
+            PeerResponse(status: 200, body: Array("{}".utf8))
+        } _: { stub in
             var settings = peer.settings(api: stub.url)
             settings["push"] = "true"
             let adapter = try peer.platform.adapterType.init(PlatformSettings(settings))

@@ -16,9 +16,9 @@ struct ReplyDispatcherTests {
     // MARK: Failures
 
     @Test func failuresAreTriedAgainAndSaidOnceInOrder() async throws {
-        try await OutboxScene.run(
-            SatoriPeer(), answer: { _, number in number <= 2 ? PeerResponse(status: 500) : nil }
-        ) { scene async throws in
+        try await OutboxScene.run(SatoriPeer()) { _, number in
+            number <= 2 ? PeerResponse(status: 500) : nil
+        } _: { scene async throws in
             try await scene.say("绑定 独行者", 1)
             try await scene.say("抽奖", 2)
             try await scene.say("中奖", 3)
@@ -86,7 +86,9 @@ struct ReplyDispatcherTests {
     }
 
     @Test func anAnswerTooLargeToReadIsNoReasonToSayItAgain() async throws {
-        try await OddAPI.run(answer: { _ in .large(size: 10 << 20) }) { api async throws in
+        try await OddAPI.run { _ in
+            .large(size: 10 << 20)
+        } _: { api async throws in
             let peer = TelegramPeer()
             try await TestServer.run([try OutboxScene.endpoint(peer, api: api.url)]) { server async throws in
                 for (id, text) in ["绑定 独行者", "抽奖", "中奖"].enumerated() {
@@ -103,9 +105,9 @@ struct ReplyDispatcherTests {
 
     @Test func whatIsTooLateIsDroppedWithAWarning() async throws {
         let (logger, lines) = LogCollector.make()
-        try await OutboxScene.run(
-            SatoriPeer(), logger: logger, answer: { _, _ in PeerResponse(status: 503) }
-        ) { scene async throws in
+        try await OutboxScene.run(SatoriPeer(), logger: logger) { _, _ in
+            PeerResponse(status: 503)
+        } _: { scene async throws in
             try await scene.say("绑定 机密名字", 1)
             #expect(try await scene.server.soon(step: 5000) { lines().contains { $0.contains("replies dropped") } })
             let line = try #require(lines().first { $0.contains("replies dropped") })
@@ -160,7 +162,9 @@ struct ReplyDispatcherTests {
     // MARK: Where it may call
 
     @Test func anAddressOfAForeignHostIsNeverCalled() async throws {
-        try await StubAPI.run(answer: { _, _ in PeerResponse(status: 200) }) { foreign in
+        try await StubAPI.run { _, _ in
+            PeerResponse(status: 200)
+        } _: { foreign in
             for api in [foreign.url, "https://evil.example", "https://oapi.dingtalk.com.evil.example"] {
                 var peer = DingTalkPeer()
                 peer.api = api
@@ -178,7 +182,9 @@ struct ReplyDispatcherTests {
 
     @Test func aRedirectionIsNotFollowedAndEndsTheReply() async throws {
         let (logger, lines) = LogCollector.make()
-        try await StubAPI.run(answer: { _, _ in PeerResponse(status: 200) }) { other in
+        try await StubAPI.run { _, _ in
+            PeerResponse(status: 200)
+        } _: { other in
             let location = other.url + "/v1/message.create"
             try await OutboxScene.run(
                 SatoriPeer(), logger: logger,
