@@ -71,6 +71,7 @@ struct MessageGateway: Sendable {
         metrics.count(response.outcome.code, endpoint.platform, isRepeated: response.isRepeated)
         let text = words.text(for: response, role: asked.role)
         let isConflict = response.outcome == .badArgument(.messageKeyReused)
+        if response.outcome == .ok(.erased) { addressBook.forget(asked.user) }
         // Behind the answer: who is promoted at once is told so after having been told to wait.
         defer {
             if let address = asked.address, response.position != nil { notices.noteWaiting(asked.user, at: address) }

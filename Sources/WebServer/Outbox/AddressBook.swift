@@ -5,13 +5,17 @@ internal import NIOConcurrencyHelpers
 ///
 /// Remembers the latest address of each. Bounded: beyond it nobody new is remembered, so some are not told.
 final class AddressBook: Sendable {
-    private static let capacity = 100_000
+    static let capacity = 100_000
     private static let promotedCapacity = 10_000
     /// How long ago a promotion may be of which word came before it was noted that the user waits.
     private static let promotionSeconds: Int64 = 10
+    /// Nobody waits as long; they have gone without a word.
+    private static let waitingSeconds: Int64 = 86_400
 
     private struct Waiting {
-        var addresses: [UserID: StoredAddress] = [:]
+        var addresses: [UserID: (address: StoredAddress, notedAt: Instant)] = [:]
+        /// When the book was full and nobody could be left out.
+        var foundFullAt: Instant?
         /// Promoted while no address was known.
         var promoted: [UserID: Instant] = [:]
     }
@@ -29,17 +33,35 @@ final class AddressBook: Sendable {
             {
                 return true
             }
+            if waiting.addresses[user] == nil { Self.makeRoom(in: &waiting, now: now) }
             if waiting.addresses.count < Self.capacity || waiting.addresses[user] != nil {
-                waiting.addresses[user] = address
+                waiting.addresses[user] = (address, now)
             }
             return false
         }
     }
 
+    /// Leaves out who has gone, when the book is full; not more often than every minute, since it looks at everybody.
+    private static func makeRoom(in waiting: inout Waiting, now: Instant) {
+        guard waiting.addresses.count >= capacity else { return }
+        if let last = waiting.foundFullAt, (0..<60_000).contains(now.milliseconds(since: last)) { return }
+        waiting.foundFullAt = now
+        waiting.addresses = waiting.addresses.filter { now.milliseconds(since: $0.value.notedAt) < waitingSeconds * 1000 }
+    }
+
+    /// Forgets where somebody is.
+    func forget(_ user: UserID) {
+        waiting.withLockedValue { waiting in
+            waiting.addresses[user] = nil
+            waiting.promoted[user] = nil
+        }
+        admins.withLockedValue { $0[user] = nil }
+    }
+
     /// The address of somebody who waits no more.
     func takeWaiting(_ user: UserID, now: Instant) -> StoredAddress? {
         waiting.withLockedValue { waiting in
-            if let address = waiting.addresses.removeValue(forKey: user) { return address }
+            if let noted = waiting.addresses.removeValue(forKey: user) { return noted.address }
             if waiting.promoted.count >= Self.promotedCapacity {
                 waiting.promoted = waiting.promoted.filter {
                     now.milliseconds(since: $0.value) < Self.promotionSeconds * 1000
