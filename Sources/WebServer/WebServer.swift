@@ -84,7 +84,8 @@ public struct WebServer: Sendable {
             words: { words.text(for: Activities.Response($0), role: .player) }, clock: clock, metrics: metrics,
             logger: logger)
         let book = AddressBook()
-        notices = NoticeTeller(service: service, dispatcher: dispatcher, addressBook: book, words: words, clock: clock)
+        notices = NoticeTeller(
+            service: service, dispatcher: dispatcher, addressBook: book, words: words, clock: clock, logger: logger)
         gateway = MessageGateway(
             service: service, parser: parser, words: words, admins: admins, dispatcher: dispatcher, addressBook: book,
             notices: notices, metrics: metrics)
@@ -93,7 +94,8 @@ public struct WebServer: Sendable {
         let refusalLog = RefusalLog(logger: logger)
         let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
         WebhookRoutes(
-            endpoints: endpoints, gateway: gateway, clock: clock, metrics: metrics, refusalLog: refusalLog
+            endpoints: endpoints, gateway: gateway, clock: clock, metrics: metrics, refusalLog: refusalLog,
+            logger: logger
         ).add(to: router.group("webhook"))
         let api = router.group("api")
         TrafficRoutes(service: service, clientAddress: ClientAddress(proxies: configuration.trustedProxies))

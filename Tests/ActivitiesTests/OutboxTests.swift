@@ -10,7 +10,7 @@ struct OutboxTests {
         try await bench.service.submit(
             Request(
                 user: user, chat: groupChat, role: .player, key: .test(key, at: noon), content: .command(.draw),
-                route: .call(address: "to \(user)")))
+                route: .call(Destination(endpoint: "e", address: "to \(user)"))))
     }
 
     @Test func aPendingReplyOutlivesARestartUntilItIsNoted() async throws {
@@ -25,16 +25,22 @@ struct OutboxTests {
             return [first, try await draw(bench, "qq:12", key: "m2").outcome]
         }
         try await TestBench(path: path).running { (bench) async throws -> Void in
-            let pending = try await bench.service.pendingReplies(limit: 10)
-            #expect(pending.map(\.address) == ["to qq:11", "to qq:12"])
+            let pending = try await bench.service.pendingReplies(through: "e", limit: 10)
+            #expect(pending.map(\.destination.address) == ["to qq:11", "to qq:12"])
             #expect(pending.map(\.outcome) == outcomes)
-            #expect(try await bench.service.pendingReplies(limit: 1).map(\.address) == ["to qq:11"])
+            #expect(
+                try await bench.service.pendingReplies(through: "e", limit: 1).map(\.destination.address) == [
+                    "to qq:11"
+                ])
             bench.service.note(.sent, of: .test("m1", at: noon))
         }
         try await TestBench(path: path).running { (bench) async throws -> Void in
-            #expect(try await bench.service.pendingReplies(limit: 10).map(\.address) == ["to qq:12"])
+            #expect(
+                try await bench.service.pendingReplies(through: "e", limit: 10).map(\.destination.address) == [
+                    "to qq:12"
+                ])
             bench.service.note(.dropped, of: .test("m2", at: noon))
-            while try await !bench.service.pendingReplies(limit: 10).isEmpty {
+            while try await !bench.service.pendingReplies(through: "e", limit: 10).isEmpty {
                 try await Task.sleep(for: .milliseconds(1))
             }
         }
@@ -48,7 +54,7 @@ struct OutboxTests {
             #expect(!first.isRepeated)
             #expect(second.isRepeated)
             #expect(first.outcome == second.outcome)
-            #expect(try await bench.service.pendingReplies(limit: 10).count == 1)
+            #expect(try await bench.service.pendingReplies(through: "e", limit: 10).count == 1)
         }
     }
 
@@ -57,8 +63,8 @@ struct OutboxTests {
             _ = try await bench.service.submit(
                 Request(
                     user: "qq:11", chat: groupChat, role: .player, key: .test("m1", at: noon),
-                    content: .command(.pool), route: .response(address: "to qq:11")))
-            #expect(try await bench.service.pendingReplies(limit: 10).isEmpty)
+                    content: .command(.pool), route: .response(Destination(endpoint: "e", address: "to qq:11"))))
+            #expect(try await bench.service.pendingReplies(through: "e", limit: 10).isEmpty)
         }
     }
 
@@ -72,11 +78,11 @@ struct OutboxTests {
                 #expect(try await draw(bench, "qq:11", key: key).outcome.code == .queued)
             }
             let hourAgo = noon.advanced(bySeconds: -3600)
-            let known = try await bench.service.addressesOfQueuedUsers(since: hourAgo)
+            let known = try await bench.service.destinationsOfQueuedUsers(since: hourAgo, limit: 10)
             #expect(known.map(\.user) == ["qq:11"])
-            #expect(known.map(\.address) == ["to qq:11"])
+            #expect(known.map(\.destination.address) == ["to qq:11"])
             let later = bench.clock.read().advanced(bySeconds: 1)
-            #expect(try await bench.service.addressesOfQueuedUsers(since: later).isEmpty)
+            #expect(try await bench.service.destinationsOfQueuedUsers(since: later, limit: 10).isEmpty)
         }
     }
 
@@ -87,11 +93,11 @@ struct OutboxTests {
             _ = try await bench.service.submit(
                 Request(
                     user: "qq:11", chat: groupChat, role: .player, key: .test("m2", at: noon),
-                    content: .command(.eraseMyData), route: .call(address: "to qq:11")))
-            let pending = try await bench.service.pendingReplies(limit: 10)
+                    content: .command(.eraseMyData), route: .call(Destination(endpoint: "e", address: "to qq:11"))))
+            let pending = try await bench.service.pendingReplies(through: "e", limit: 10)
             #expect(pending.map(\.outcome) == [.ok(.erased)])
             bench.service.note(.sent, of: .test("m2", at: noon))
-            while try await !bench.service.pendingReplies(limit: 10).isEmpty {
+            while try await !bench.service.pendingReplies(through: "e", limit: 10).isEmpty {
                 try await Task.sleep(for: .milliseconds(1))
             }
         }

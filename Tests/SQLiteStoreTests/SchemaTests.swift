@@ -289,12 +289,12 @@ struct OutboxSchemaTests {
         let message = ProcessedMessage(
             key: .test("m"), user: UserID(""), chat: nil, fingerprint: "erase",
             answer: StoredAnswer(code: .ok, receipt: nil, parameters: nil), at: Instant(milliseconds: 1),
-            address: "names somebody", delivery: .pending)
+            destination: Destination(endpoint: "e", address: "names somebody"), delivery: .pending)
         var changes = Changes()
         changes.messages = [message]
         let written = changes
         try await store.transact(FactQuery()) { _ in (written, ()) }
-        #expect(try await store.pendingReplies(limit: 1).first?.address == "names somebody")
+        #expect(try await store.pendingReplies(through: "e", limit: 1).first?.destination?.address == "names somebody")
         var noted = Changes()
         noted.deliveries = [message.key: .sent]
         let deliveries = noted

@@ -211,7 +211,8 @@ public struct ActivityStateMachine: Sendable {
     }
 
     private mutating func forgetOldMessages(_ batch: inout Batch) {
-        guard lastForgotten.map({ batch.now.milliseconds(since: $0) >= 3_600_000 }) ?? true else { return }
+        // Often, since each time only some go: nobody's draw is to wait for thirty days of messages.
+        if let lastForgotten, (0..<10_000).contains(batch.now.milliseconds(since: lastForgotten)) { return }
         lastForgotten = batch.now
         batch.changes.forgetMessagesBefore = batch.now.advanced(bySeconds: -Self.messageRetentionSeconds)
     }
@@ -343,7 +344,7 @@ public struct ActivityStateMachine: Sendable {
         let message = ProcessedMessage(
             key: key, user: isErasure ? UserID("") : request.user, chat: request.chat,
             fingerprint: request.fingerprint, answer: StoredAnswer(decision), at: batch.now,
-            address: request.route.address, delivery: request.route.isCall ? .pending : nil)
+            destination: request.route.destination, delivery: request.route.isCall ? .pending : nil)
         batch.facts.messages[key] = message
         batch.changes.messages.append(message)
     }

@@ -75,7 +75,7 @@ public struct Request: Sendable {
 
     public init(
         user: UserID, chat: ChatID?, role: Role, key: MessageKey? = nil, content: MessageContent,
-        pageSession: SessionID? = nil, route: ReplyRoute = .response(address: nil)
+        pageSession: SessionID? = nil, route: ReplyRoute = .response(nil)
     ) {
         self.user = user
         self.chat = chat
@@ -91,22 +91,32 @@ public struct Request: Sendable {
 }
 
 /// How the answer to a message reaches its sender.
-///
-/// An address is for whoever sends to read; here it is only kept, with the message.
 public enum ReplyRoute: Hashable, Sendable {
-    /// In the response to the message itself. Something that is said later, unasked, may go to the address.
-    case response(address: String?)
-    /// By a call to the address, once the batch is durable. Until it has gone out it is pending, also over a restart.
-    case call(address: String)
+    /// In the response to the message itself. What is said later, or unasked, may go to the destination.
+    case response(Destination?)
+    /// By a call, once the batch is durable. Until it has gone out it is pending, also over a restart.
+    case call(Destination)
 
-    public var address: String? {
+    public var destination: Destination? {
         switch self {
-        case .response(let address): address
-        case .call(let address): address
+        case .response(let destination): destination
+        case .call(let destination): destination
         }
     }
 
     var isCall: Bool {
         if case .call = self { true } else { false }
+    }
+}
+
+/// Where something can be said by a call. For whoever sends to read; here it is only kept, with the message.
+public struct Destination: Hashable, Sendable {
+    /// The endpoint's name. Replies through one do not wait for those through another.
+    public var endpoint: String
+    public var address: String
+
+    public init(endpoint: String, address: String) {
+        self.endpoint = endpoint
+        self.address = address
     }
 }

@@ -28,6 +28,12 @@ public final class ActivityService: Service {
         var entropy: any RandomNumberGenerator & Sendable
     }
 
+    private struct Deliveries {
+        var noted: [MessageKey: Delivery] = [:]
+        /// With the batch that is being decided.
+        var isWriting = false
+    }
+
     private let store: any Store
     private let library: any ActivityLibrary
     private let clock: WallClock
@@ -37,7 +43,7 @@ public final class ActivityService: Service {
     private let onBatch: (@Sendable (BatchReport) -> Void)?
     private let queue: RequestQueue
     /// What became of replies since the last batch.
-    private let deliveries = NIOLockedValueBox<[MessageKey: Delivery]>([:])
+    private let deliveries = NIOLockedValueBox(Deliveries())
     /// As of the last batch, so that looking at the gate waits for nobody.
     private let lastCheck: NIOLockedValueBox<GateCheck>
     /// Touched by the batch that is being decided and, for a moment, by what reads a name.
@@ -129,36 +135,57 @@ public final class ActivityService: Service {
 
     /// Keeps what became of a pending reply: with the next batch, which follows at once.
     public func note(_ delivery: Delivery, of key: MessageKey) {
-        deliveries.withLockedValue { $0[key] = delivery }
+        deliveries.withLockedValue { $0.noted[key] = delivery }
         queue.wake()
     }
 
-    /// Replies that were decided but have not gone out, as a restart finds them, in the order of their decision.
+    /// Whether the store knows of all that was noted.
+    public var hasWrittenNotes: Bool { deliveries.withLockedValue { $0.noted.isEmpty && !$0.isWriting } }
+
+    /// Replies through `endpoint` that were decided but have not gone out, as a restart finds them, in the order of their
+    /// decision.
     ///
     /// - Parameter limit: At most so many; the rest comes once these have been noted.
-    public func pendingReplies(limit: Int) async throws -> [PendingReply] {
+    public func pendingReplies(through endpoint: String, limit: Int) async throws -> [PendingReply] {
         var replies: [PendingReply] = []
-        for message in try await store.pendingReplies(limit: limit) {
-            guard let address = message.address else { continue }
+        for message in try await store.pendingReplies(through: endpoint, limit: limit) {
+            guard let destination = message.destination else { continue }
             let decision = core.withLockedValue { core in
                 message.answer.decision { core.machine.activity($0) }
             }
             let outcome: Outcome?
             switch decision {
             case .answered(let answered): outcome = answered
-            case .reading(let reading): outcome = try await read(reading)
+            case .reading(let reading):
+                do {
+                    outcome = try await read(reading)
+                } catch {
+                    // The others need not wait for it; the next start tries again.
+                    logger.error("pending reply cannot be worded", metadata: ["error": "\(error)"])
+                    continue
+                }
             case .session, nil: outcome = nil
             }
             replies.append(
-                PendingReply(key: message.key, address: address, outcome: outcome, decidedAt: message.at))
+                PendingReply(key: message.key, destination: destination, outcome: outcome, decidedAt: message.at))
         }
         return replies
     }
 
-    /// Where those can be told who are waiting, as far as they wrote since `moment`.
-    public func addressesOfQueuedUsers(since moment: Instant) async throws -> [(user: UserID, address: String)] {
-        try await store.queuedMessages(since: moment).compactMap { message in
-            message.address.map { (message.user, $0) }
+    /// Every endpoint that replies wait for, whether it is still configured or not.
+    public func endpointsOfPendingReplies() async throws -> Set<String> {
+        try await store.endpointsOfPendingReplies()
+    }
+
+    /// Where those can be told who are waiting in chat, as far as they wrote since `moment`; at most `limit`.
+    public func destinationsOfQueuedUsers(
+        since moment: Instant, limit: Int
+    ) async throws -> [(user: UserID, destination: Destination)] {
+        let found = try await store.destinationsOfQueuedUsers(since: moment, limit: limit)
+        return core.withLockedValue { core in
+            found.filter { user, _ in
+                if case .queued = core.machine.gate.answer(for: SessionID(user.text)) { true } else { false }
+            }
         }
     }
 
@@ -191,7 +218,7 @@ public final class ActivityService: Service {
             let deliveries = deliveries
             try await store.transact(FactQuery()) { _ in
                 var changes = core.withLockedValue { $0.machine.flush() }
-                changes.deliveries = deliveries.withLockedValue { $0 }
+                changes.deliveries = deliveries.withLockedValue { $0.noted }
                 return (changes, ())
             }
         } catch {
@@ -213,17 +240,18 @@ public final class ActivityService: Service {
         let now = clock()
         let core = core
         let start = ContinuousClock.now
-        let deliveries = deliveries.withLockedValue { noted in
-            defer { noted = [:] }
-            return noted
+        let noted = deliveries.withLockedValue { deliveries in
+            defer { deliveries = Deliveries(isWriting: true) }
+            return deliveries.noted
         }
+        defer { deliveries.withLockedValue { $0.isWriting = false } }
         let query = core.withLockedValue { $0.machine.prepare(items, now: now, entropy: &$0.entropy) }
         let decided: [DecidedRequest]
         do {
             decided = try await store.transact(query) { facts in
                 core.withLockedValue {
                     $0.machine.decide(
-                        items, facts: facts, deliveries: deliveries, now: now, entropy: &$0.entropy)
+                        items, facts: facts, deliveries: noted, now: now, entropy: &$0.entropy)
                 }
             }
         } catch {
@@ -307,7 +335,7 @@ public final class ActivityService: Service {
 /// A reply that was decided and has not gone out.
 public struct PendingReply: Sendable {
     public var key: MessageKey
-    public var address: String
+    public var destination: Destination
     /// Nil when what was kept cannot be read any more.
     public var outcome: Outcome?
     public var decidedAt: Instant

@@ -156,7 +156,8 @@ public struct Changes: Sendable {
     /// Nil removes the binding.
     public var bindings: [UserID: GameID?] = [:]
     public var messages: [ProcessedMessage] = []
-    /// What became of replies to messages of earlier batches. Never ``Delivery/pending``.
+    /// What became of replies to messages of earlier batches; ``Delivery/pending`` for one that was to be said in the
+    /// response and was not.
     public var deliveries: [MessageKey: Delivery] = [:]
     /// Done after everything else in the batch.
     public var erasures: [Erasure] = []
@@ -172,7 +173,8 @@ public struct Changes: Sendable {
     public var savedJournalNumber: Int64?
     public var statistics: [GateStatistics] = []
     public var audit: [Audit] = []
-    /// Processed messages answered before this moment are deleted.
+    /// Processed messages answered before this moment are deleted, as many as fit into a batch; the rest when it is
+    /// asked for again.
     public var forgetMessagesBefore: Instant?
 
     public init() {}

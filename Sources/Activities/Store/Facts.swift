@@ -108,13 +108,13 @@ public struct ProcessedMessage: Hashable, Sendable {
     /// When it was answered.
     public var at: Instant
     /// Where a reply, or something said unasked later, can be sent; see ``ReplyRoute``.
-    public var address: String?
+    public var destination: Destination?
     /// Nil: the reply is said in the response.
     public var delivery: Delivery?
 
     public init(
         key: MessageKey, user: UserID, chat: ChatID?, fingerprint: String, answer: StoredAnswer, at: Instant,
-        address: String? = nil, delivery: Delivery? = nil
+        destination: Destination? = nil, delivery: Delivery? = nil
     ) {
         self.key = key
         self.user = user
@@ -122,7 +122,7 @@ public struct ProcessedMessage: Hashable, Sendable {
         self.fingerprint = fingerprint
         self.answer = answer
         self.at = at
-        self.address = address
+        self.destination = destination
         self.delivery = delivery
     }
 }

@@ -46,11 +46,16 @@ public protocol Store: Sendable {
     /// nil when erased.
     func winners(of activity: ActivityID, after seq: Int64, limit: Int) async throws -> [StoredWin]
 
-    /// Messages whose replies are ``Delivery/pending``, first answered first, at most `limit`.
-    func pendingReplies(limit: Int) async throws -> [ProcessedMessage]
+    /// Messages whose replies through `endpoint` are ``Delivery/pending``, first answered first, at most `limit`.
+    func pendingReplies(through endpoint: String, limit: Int) async throws -> [ProcessedMessage]
 
-    /// The latest message with an address of each user who was told to wait since `moment`.
-    func queuedMessages(since moment: Instant) async throws -> [ProcessedMessage]
+    /// Every endpoint through which a reply is pending, whether it is still configured or not.
+    func endpointsOfPendingReplies() async throws -> Set<String>
+
+    /// Where those were last who were told to wait since `moment`; at most `limit`, whoever wrote last first.
+    func destinationsOfQueuedUsers(
+        since moment: Instant, limit: Int
+    ) async throws -> [(user: UserID, destination: Destination)]
 
     /// Finishes what was begun and closes. The store is not usable afterwards.
     func close() async throws

@@ -28,9 +28,6 @@ public struct DiscordAdapter: PlatformAdapter {
             "Discord API 的网址，默认 https://discord.com/api/v10。Base of Discord's API."),
     ]
 
-    /// After three seconds Discord shows an error, and the command's token is void.
-    public static let responseDeadlineMilliseconds: Int64? = 2500
-
     private let key: Curve25519.Signing.PublicKey
     private let applicationID: String?
     private let replySender: DiscordSender
@@ -119,6 +116,9 @@ public struct DiscordAdapter: PlatformAdapter {
     }
 
     public func answersInResponse(to message: IncomingMessage) -> Bool { true }
+
+    /// After three seconds Discord shows an error, and the command's token is void.
+    public func responseDeadlineMilliseconds(for message: IncomingMessage) -> Int64? { 2500 }
 
     /// ADMINISTRATOR `0x8`, MANAGE_GUILD `0x20`. The set is a decimal number that may outgrow 64 bits, but its value
     /// modulo 64 already has both.

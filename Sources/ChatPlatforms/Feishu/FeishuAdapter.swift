@@ -31,9 +31,6 @@ public struct FeishuAdapter: PlatformAdapter {
                 + "The API's address, if not https://open.feishu.cn; for Lark https://open.larksuite.com."),
     ]
 
-    /// After three seconds the platform delivers an event again.
-    public static let responseDeadlineMilliseconds: Int64? = 2500
-
     private let verificationToken: Secret
     private let encryptKey: Secret?
     private let botOpenID: String?

@@ -6,7 +6,8 @@ struct OneBot11Sender: ReplySender {
 
     /// The spacing is that of the implementations' own `_rate_limited` queue; who sends faster gets accounts frozen.
     static let limits = ReplyLimits(
-        text: textLimit, millisecondsPerChat: 500, millisecondsPerMessage: 500, windowSeconds: 600)
+        text: textLimit, millisecondsPerChat: 500, millisecondsPerMessage: 500, windowSeconds: 600,
+        splitsRefused: false)
 
     private let base: OutboundURL
     private let accessToken: Secret?

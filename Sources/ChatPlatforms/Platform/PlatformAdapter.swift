@@ -40,11 +40,12 @@ public protocol PlatformAdapter: Sendable {
     /// Whether ``response(to:now:)`` can say a reply to this message.
     func answersInResponse(to message: IncomingMessage) -> Bool
 
-    /// Within which a response must be there so that the platform neither shows an error nor delivers again, less a margin
-    /// for the way there; nil where the platform waits long enough, or as long as its operator says.
-    static var responseDeadlineMilliseconds: Int64? { get }
+    /// Within which a response must be there, less the way there, where the platform shows an error otherwise and never
+    /// delivers the message again. Nil where it does: nothing is acknowledged before it is on disk, and whoever delivers
+    /// again gets the same answer.
+    func responseDeadlineMilliseconds(for message: IncomingMessage) -> Int64?
 
-    /// The response when the answers are not there within ``responseDeadlineMilliseconds``. What is decided afterwards
+    /// The response when the answers are not there within ``responseDeadlineMilliseconds(for:)``. What is decided afterwards
     /// goes out by ``sender``, if there is one.
     func lateResponse(for messages: [IncomingMessage]) -> WebhookResponse
 
@@ -65,7 +66,7 @@ public protocol PlatformAdapter: Sendable {
 extension PlatformAdapter {
     public func refusal(_ fault: WebhookFault) -> WebhookResponse { fault.bareResponse }
 
-    public static var responseDeadlineMilliseconds: Int64? { nil }
+    public func responseDeadlineMilliseconds(for message: IncomingMessage) -> Int64? { nil }
 
     /// What the platform hears when there is nothing to say. It says nothing that would be signed, so the time is no
     /// matter.

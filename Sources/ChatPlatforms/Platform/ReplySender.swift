@@ -74,10 +74,12 @@ public struct ReplyLimits: Hashable, Sendable {
     public var mergesReplies: Bool
     /// Whether something may be said that answers nothing (轮到你了), to an address kept from an earlier message.
     public var allowsPush: Bool
+    /// Whether a merged message that was refused may be tried reply by reply: not where a refusal may have been heard.
+    public var splitsRefused: Bool
 
     public init(
         text: TextLimit, millisecondsPerChat: Int64, millisecondsPerMessage: Int64 = 0, windowSeconds: Int64,
-        mergesReplies: Bool = true, allowsPush: Bool = true
+        mergesReplies: Bool = true, allowsPush: Bool = true, splitsRefused: Bool = true
     ) {
         self.text = text
         self.millisecondsPerChat = millisecondsPerChat
@@ -85,6 +87,7 @@ public struct ReplyLimits: Hashable, Sendable {
         self.windowSeconds = windowSeconds
         self.mergesReplies = mergesReplies
         self.allowsPush = allowsPush
+        self.splitsRefused = splitsRefused
     }
 }
 

@@ -20,9 +20,6 @@ public struct SlackAdapter: PlatformAdapter {
         PlatformSetting("api_url", "Slack API 的网址，默认 https://slack.com/api。Base of Slack's API."),
     ]
 
-    /// After three seconds Slack shows an error at a command, and delivers an event again.
-    public static let responseDeadlineMilliseconds: Int64? = 2500
-
     private let signingKey: SymmetricKey
     private let replySender: SlackSender
 
@@ -147,4 +144,9 @@ public struct SlackAdapter: PlatformAdapter {
     }
 
     public func answersInResponse(to message: IncomingMessage) -> Bool { message.postID == nil }
+
+    /// After three seconds Slack shows an error at a command; an event it delivers again.
+    public func responseDeadlineMilliseconds(for message: IncomingMessage) -> Int64? {
+        message.postID == nil ? 2500 : nil
+    }
 }

@@ -22,9 +22,6 @@ public struct WeChatOAAdapter: PlatformAdapter {
                 + "true: plain mode, without encoding_aes_key. Its signature does not cover the message; not advised."),
     ]
 
-    /// After five seconds the platform delivers a message again, and after three times shows an error.
-    public static let responseDeadlineMilliseconds: Int64? = 4500
-
     private enum Mode {
         case safe(WeChatCipher)
         case plain

@@ -25,9 +25,6 @@ public struct WeComAdapter: PlatformAdapter {
             "api_url", "接口地址，默认 https://qyapi.weixin.qq.com。The API's address, if not https://qyapi.weixin.qq.com."),
     ]
 
-    /// After five seconds the platform delivers a message again.
-    public static let responseDeadlineMilliseconds: Int64? = 4500
-
     private let cipher: WeChatCipher
     private let agentID: String?
     private let replySender: WeComSender?

@@ -18,6 +18,8 @@ final class ChangeWriter {
     private let unbind: RawStatement
     private let message: RawStatement
     private let delivery: RawStatement
+    /// Old messages that go with one batch, of each kind.
+    private static let forgottenMessageCount = 2_000
     private let journal: RawStatement
     private let participant: RawStatement
 
@@ -52,8 +54,8 @@ final class ChangeWriter {
         message = try RawStatement(
             """
             INSERT INTO bot_processed_message (sent_at_ms, message_key, user_id, chat_id, command, code, receipt,
-                parameters, processed_at_ms, destination, delivery)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                parameters, processed_at_ms, endpoint, destination, delivery)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
             """, on: db)
         // Of an erasure nothing may stay that names the user, and its address does.
         delivery = try RawStatement(
@@ -308,8 +310,9 @@ final class ChangeWriter {
         message.bind(7, processed.answer.receipt?.description)
         message.bind(8, processed.answer.parameters)
         message.bind(9, processed.at.milliseconds)
-        message.bind(10, processed.address)
-        message.bind(11, processed.delivery?.rawValue)
+        message.bind(10, processed.destination?.endpoint)
+        message.bind(11, processed.destination?.address)
+        message.bind(12, processed.delivery?.rawValue)
         try message.run()
     }
 
@@ -419,11 +422,12 @@ final class ChangeWriter {
 
     private func forgetMessages(before moment: Instant, _ db: Database) throws {
         // A message's own time may lie a day before its arrival; those without one have only the arrival.
-        try db.execute(
-            sql: "DELETE FROM bot_processed_message WHERE sent_at_ms > 0 AND sent_at_ms < ?",
-            arguments: [moment.milliseconds])
-        try db.execute(
-            sql: "DELETE FROM bot_processed_message WHERE sent_at_ms = 0 AND processed_at_ms < ?",
-            arguments: [moment.milliseconds])
+        for condition in ["sent_at_ms > 0 AND sent_at_ms < ?", "sent_at_ms = 0 AND processed_at_ms < ?"] {
+            try db.execute(
+                sql: """
+                    DELETE FROM bot_processed_message WHERE (sent_at_ms, message_key) IN
+                        (SELECT sent_at_ms, message_key FROM bot_processed_message WHERE \(condition) LIMIT ?)
+                    """, arguments: [moment.milliseconds, Self.forgottenMessageCount])
+        }
     }
 }

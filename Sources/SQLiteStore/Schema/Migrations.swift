@@ -239,14 +239,17 @@ enum Schema {
             receipt TEXT,
             parameters TEXT,              -- JSON
             processed_at_ms INTEGER NOT NULL,
-            destination TEXT,             -- JSON: where a reply can be sent
+            endpoint TEXT,                -- through which a reply can be sent
+            destination TEXT,             -- JSON: and where to
             delivery TEXT CHECK (delivery = 'pending' OR delivery = 'sent' OR delivery = 'dropped'),
                                           -- NULL: the reply was said in the response
             PRIMARY KEY (sent_at_ms, message_key)
         ) STRICT, WITHOUT ROWID;
-        CREATE INDEX idx_message_pending ON bot_processed_message (processed_at_ms) WHERE delivery = 'pending';
+        CREATE INDEX idx_message_pending ON bot_processed_message (endpoint, processed_at_ms)
+            WHERE delivery = 'pending';
         CREATE INDEX idx_message_queued ON bot_processed_message (processed_at_ms)
             WHERE code = 'queued' AND destination IS NOT NULL;
+        CREATE INDEX idx_message_timeless ON bot_processed_message (processed_at_ms) WHERE sent_at_ms = 0;
 
         CREATE TABLE bot_audit_log (
             -- What admins did and tried, and what the schedule did.

@@ -55,7 +55,7 @@ struct MessageGateway: Sendable {
             bytes: message.text.utf8,
             context: MessageContext(role: role, isPrivate: message.isPrivate, isMentioned: message.isMentioned))
         let address = message.address.map { StoredAddress(endpoint: endpoint.name, address: $0) }
-        let route = content == .ignored ? .response(address: nil) : route(message, endpoint, address, hasResponse)
+        let route = content == .ignored ? .response(nil) : route(message, endpoint, address, hasResponse)
         if role == .admin, let address { addressBook.noteAdmin(userID, at: address) }
         let key = Self.key(message, namespace: namespace, endpoint: endpoint)
         let pending = service.enqueue(
@@ -67,7 +67,14 @@ struct MessageGateway: Sendable {
 
     /// Waits for the answer, and hands it on where it does not go into the response.
     func answer(_ asked: Asked, through endpoint: Endpoint) async throws -> AnsweredMessage {
-        let response = try await service.response(to: asked.pending)
+        let response: Response
+        do {
+            response = try await service.response(to: asked.pending)
+        } catch {
+            // It may have been decided all the same.
+            if case .call = asked.route { dispatcher.lookAgain(endpoint.name) }
+            throw error
+        }
         metrics.count(response.outcome.code, endpoint.platform, isRepeated: response.isRepeated)
         let text = words.text(for: response, role: asked.role)
         let isConflict = response.outcome == .badArgument(.messageKeyReused)
@@ -76,23 +83,31 @@ struct MessageGateway: Sendable {
         defer {
             if let address = asked.address, response.position != nil { notices.noteWaiting(asked.user, at: address) }
         }
-        switch asked.route {
-        case .response:
-            return AnsweredMessage(message: asked.message, text: text.isEmpty ? nil : text, isConflict: isConflict)
-        // A platform delivers again when it did not get the response; whoever asked has seen nothing then.
-        case .call where response.isRepeated && asked.hasResponse:
-            return AnsweredMessage(message: asked.message, text: text.isEmpty ? nil : text, isConflict: isConflict)
-        case .call:
-            say(text, response, asked)
-            return AnsweredMessage(message: asked.message, text: nil, isConflict: isConflict)
-        }
+        let isInResponse =
+            switch asked.route {
+            case .response: true
+            // A platform delivers again when it did not get the response; whoever asked has seen nothing then, unless it
+            // is being said by a call.
+            case .call: response.isRepeated && asked.hasResponse && !(asked.key.map(dispatcher.isSending) ?? false)
+            }
+        if !isInResponse { say(text, response, asked) }
+        return AnsweredMessage(
+            message: asked.message, text: isInResponse && !text.isEmpty ? text : nil, isConflict: isConflict)
     }
 
     /// Says by calls what was not ready for the response.
-    func sayLate(_ answered: [AnsweredMessage], through endpoint: Endpoint) {
-        for answer in answered {
-            guard let text = answer.text, let address = answer.message.address else { continue }
-            dispatcher.mention(text, to: StoredAddress(endpoint: endpoint.name, address: address), number: 1)
+    ///
+    /// - Parameter answered: As many as `asked`, in the same order.
+    func sayLate(_ answered: [AnsweredMessage], to asked: [Asked]) {
+        for (answer, asked) in zip(answered, asked) {
+            guard let text = answer.text, let address = asked.address else { continue }
+            if let key = asked.key, asked.route.destination != nil {
+                // From now on a restart finds it.
+                service.note(.pending, of: key)
+                dispatcher.send(text, to: address, answering: key, decidedAt: dispatcher.now)
+            } else {
+                dispatcher.mention(text, to: address, number: 1)
+            }
         }
     }
 
@@ -118,11 +133,11 @@ struct MessageGateway: Sendable {
     private func route(
         _ message: IncomingMessage, _ endpoint: Endpoint, _ address: StoredAddress?, _ hasResponse: Bool
     ) -> ReplyRoute {
-        guard let address, let limits = dispatcher.limits(of: endpoint.name) else { return .response(address: nil) }
+        guard let address, dispatcher.canSend(through: endpoint.name) else { return .response(nil) }
         if hasResponse, endpoint.adapter.answersInResponse(to: message), dispatcher.mayAnswerInResponse(address) {
-            return .response(address: limits.allowsPush ? address.text : nil)
+            return .response(address.destination)
         }
-        return .call(address: address.text)
+        return .call(address.destination)
     }
 
     /// `namespace:id`; nil for an id that is empty, too long or holds what cannot be shown.

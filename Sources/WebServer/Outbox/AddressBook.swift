@@ -46,7 +46,9 @@ final class AddressBook: Sendable {
         guard waiting.addresses.count >= capacity else { return }
         if let last = waiting.foundFullAt, (0..<60_000).contains(now.milliseconds(since: last)) { return }
         waiting.foundFullAt = now
-        waiting.addresses = waiting.addresses.filter { now.milliseconds(since: $0.value.notedAt) < waitingSeconds * 1000 }
+        waiting.addresses = waiting.addresses.filter {
+            now.milliseconds(since: $0.value.notedAt) < waitingSeconds * 1000
+        }
     }
 
     /// Forgets where somebody is.

@@ -8,13 +8,14 @@ internal import ServiceLifecycle
 /// Tells people in chat what happened without their asking: whoever waited that it is their turn, admins what the
 /// schedule did. Only where the platform allows that and an address is known.
 struct NoticeTeller: Service {
-    private static let waitingHours: Int64 = 24
+    private static let waitingSeconds: Int64 = 86_400
 
     let service: ActivityService
     let dispatcher: ReplyDispatcher
     let addressBook: AddressBook
     let words: ReplyWriter
     let clock: WallClock
+    let logger: Logger
 
     func take(_ notice: ActivityStateMachine.Notice) {
         switch notice {
@@ -33,15 +34,20 @@ struct NoticeTeller: Service {
     }
 
     private func say(_ text: String, _ address: StoredAddress) {
-        guard dispatcher.limits(of: address.endpoint)?.allowsPush == true else { return }
+        guard dispatcher.canPush(through: address.endpoint) else { return }
         dispatcher.mention(text, to: address)
     }
 
     /// Finds out who waited when the process before ended.
     func run() async throws {
-        let since = clock().advanced(bySeconds: -Self.waitingHours * 3600)
-        for (user, text) in try await service.addressesOfQueuedUsers(since: since) {
-            if let address = StoredAddress(text) { noteWaiting(user, at: address) }
+        let since = clock().advanced(bySeconds: -Self.waitingSeconds)
+        do {
+            let waiting = try await service.destinationsOfQueuedUsers(since: since, limit: AddressBook.capacity)
+            for (user, destination) in waiting {
+                if let address = StoredAddress(destination) { noteWaiting(user, at: address) }
+            }
+        } catch {
+            logger.error("those who wait cannot be told of their turn", metadata: ["error": "\(error)"])
         }
         try? await gracefulShutdown()
     }

@@ -10,26 +10,35 @@ internal import ServiceLifecycle
 /// What is kept with its message is settled there once it has gone out or was given up; until then a restart finds it.
 /// What is not kept is sent if that is possible soon, and else forgotten.
 final class ReplyDispatcher: Service {
-    /// Replies held in memory. What does not fit stays in the store and is taken from there later.
-    static let capacity = 20_000
+    /// Replies of one endpoint held in memory. What does not fit stays in the store and is taken from there later.
+    static let capacity = 5_000
     /// How long a shutdown waits for calls that are under way.
     private static let gracePeriod = Duration.seconds(3)
 
+    /// Whether the store holds replies of an endpoint that are not in its queue.
+    private enum Supply {
+        case complete
+        /// It does; what is decided now waits its turn there.
+        case behind
+        /// It is being read. What is decided meanwhile comes behind.
+        case reading(decidedMeanwhile: [QueuedReply], mustReadAgain: Bool)
+    }
+
+    /// One endpoint's: when it is down, the others do not notice.
+    private struct Line {
+        var queue: ReplyQueue
+        var supply = Supply.behind
+    }
+
     private struct State {
-        var queues: [String: ReplyQueue]
+        var lines: [String: Line]
         /// Messages whose replies are here.
         var held: Set<MessageKey> = []
         /// Settled lately: the store may not know yet.
         var settled: [MessageKey: Instant] = [:]
-        /// The store has pending replies that are not here; what is decided now waits its turn there.
-        var hasMore = true
-        /// Decided while the store is being read: to be added behind what is read.
-        var decidedMeanwhile: [(endpoint: String, QueuedReply)]?
         var inFlightCount = 0
         var lastTidied: Instant
         var nextID: UInt64 = 0
-
-        var count: Int { queues.values.reduce(0) { $0 + $1.count } }
     }
 
     private let service: ActivityService
@@ -58,15 +67,19 @@ final class ReplyDispatcher: Service {
         self.clock = clock
         self.metrics = metrics
         self.logger = logger
-        let queues = transports.mapValues { ReplyQueue(limits: $0.limits, concurrency: $0.concurrency) }
-        state = NIOLockedValueBox(State(queues: queues, lastTidied: clock()))
+        let lines = transports.mapValues {
+            Line(queue: ReplyQueue(limits: $0.limits, concurrency: $0.concurrency))
+        }
+        state = NIOLockedValueBox(State(lines: lines, lastTidied: clock()))
         (doorbell, ringer) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     var now: Instant { clock() }
 
-    /// How an endpoint's replies go out by calls; nil when they cannot.
-    func limits(of endpoint: String) -> ReplyLimits? { transports[endpoint]?.limits }
+    func canSend(through endpoint: String) -> Bool { transports[endpoint] != nil }
+
+    /// Whether something may be said through this endpoint that answers nothing.
+    func canPush(through endpoint: String) -> Bool { transports[endpoint]?.limits.allowsPush == true }
 
     // MARK: Saying
 
@@ -77,56 +90,71 @@ final class ReplyDispatcher: Service {
         let now = clock()
         let lane = ReplyQueue.Lane(address.address)
         return state.withLockedValue { state in
-            guard state.queues[address.endpoint]?.isQuiet(lane, now: now) ?? true else { return false }
-            state.queues[address.endpoint]?.noteSaid(lane, now: now)
+            guard state.lines[address.endpoint]?.queue.isQuiet(lane, now: now) ?? true else { return false }
+            state.lines[address.endpoint]?.queue.noteSaid(lane, now: now)
             return true
         }
     }
 
-    /// Sends a reply that is kept with its message.
+    /// Whether the reply to a message goes out by a call, or has just done so.
+    func isSending(_ message: MessageKey) -> Bool {
+        state.withLockedValue { $0.held.contains(message) || $0.settled[message] != nil }
+    }
+
+    /// Sends a reply that is kept with its message. Once too much is waiting it stays there until its turn comes.
     func send(_ text: String, to address: StoredAddress, answering message: MessageKey, decidedAt: Instant) {
-        add(text, to: address, answering: message, decidedAt: decidedAt)
-    }
-
-    /// Sends something that is not kept, unless too much is waiting.
-    ///
-    /// - Parameter number: Which reply to the address's message it is, from 1.
-    func mention(_ text: String, to address: StoredAddress, number: Int = 2) {
         let now = clock()
-        let isQuiet = state.withLockedValue { state in
-            state.count < Self.capacity / 2
-        }
-        guard isQuiet, transports[address.endpoint] != nil else { return }
-        add(text, to: address, answering: nil, decidedAt: now, number: number)
-    }
-
-    private func add(
-        _ text: String, to address: StoredAddress, answering message: MessageKey?, decidedAt: Instant, number: Int = 1
-    ) {
-        let now = clock()
-        let isKnown = state.withLockedValue { state -> Bool in
-            guard state.queues[address.endpoint] != nil else { return false }
-            state.nextID += 1
-            let key = message.map(Self.replyKey) ?? "said-\(decidedAt.milliseconds)-\(state.nextID)"
-            let reply = QueuedReply(
-                message: message,
-                reply: OutgoingReply(address: address.address, text: text, key: key, number: number),
-                decidedAt: decidedAt)
-            if message != nil, state.decidedMeanwhile != nil {
-                state.decidedMeanwhile?.append((address.endpoint, reply))
-            } else if message != nil, state.hasMore || state.count >= Self.capacity {
-                // It stands in the store, behind others of its chat perhaps.
-                state.hasMore = true
-            } else {
-                Self.put(reply, address.endpoint, &state, now: now)
+        let reply = QueuedReply(
+            message: message,
+            reply: OutgoingReply(address: address.address, text: text, key: Self.replyKey(message)),
+            decidedAt: decidedAt)
+        let isKnown = state.withLockedValue { state in
+            guard let line = state.lines[address.endpoint] else { return false }
+            switch line.supply {
+            case .complete where line.queue.count < Self.capacity: Self.put(reply, address.endpoint, &state, now: now)
+            case .complete, .behind: state.lines[address.endpoint]?.supply = .behind
+            case .reading(let meanwhile, let mustReadAgain):
+                state.lines[address.endpoint]?.supply = .reading(
+                    decidedMeanwhile: meanwhile + [reply], mustReadAgain: mustReadAgain)
             }
             return true
         }
         if isKnown {
             ring()
-        } else if let message {
+        } else {
             drop(message, address.endpoint)
         }
+    }
+
+    /// Sends something that is not kept, unless too much is waiting.
+    ///
+    /// - Parameter number: Which reply to the address's message it is, from 1. Unless given it is behind every page that
+    ///   an answer may have.
+    func mention(_ text: String, to address: StoredAddress, number: Int = ReplyQueue.maximumPageCount) {
+        let now = clock()
+        let isTaken = state.withLockedValue { state -> Bool? in
+            guard let count = state.lines[address.endpoint]?.queue.count else { return nil }
+            guard count < Self.capacity / 2 else { return false }
+            state.nextID += 1
+            let reply = OutgoingReply(
+                address: address.address, text: text, key: "said-\(now.milliseconds)-\(state.nextID)", number: number)
+            Self.put(QueuedReply(message: nil, reply: reply, decidedAt: now), address.endpoint, &state, now: now)
+            return true
+        }
+        if isTaken == true { ring() }
+        if isTaken == false, let platform = platforms[address.endpoint] { metrics.countReplies(1, platform, .dropped) }
+    }
+
+    /// The store may hold a reply of this endpoint that was never handed over.
+    func lookAgain(_ endpoint: String) {
+        state.withLockedValue { state in
+            switch state.lines[endpoint]?.supply {
+            case .reading(let meanwhile, _):
+                state.lines[endpoint]?.supply = .reading(decidedMeanwhile: meanwhile, mustReadAgain: true)
+            default: state.lines[endpoint]?.supply = .behind
+            }
+        }
+        ring()
     }
 
     /// Puts a reply in line unless it is there already, or was lately.
@@ -134,7 +162,7 @@ final class ReplyDispatcher: Service {
         if let message = reply.message {
             guard state.settled[message] == nil, state.held.insert(message).inserted else { return }
         }
-        state.queues[endpoint]?.add(reply, now: now)
+        state.lines[endpoint]?.queue.add(reply, now: now)
     }
 
     /// The same for the same message in every process, so that a platform recognises a repeated call.
@@ -147,6 +175,7 @@ final class ReplyDispatcher: Service {
     func run() async throws {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.ringEverySecond() }
+            group.addTask { await self.dropWhatNobodySends() }
             await withGracefulShutdownHandler {
                 await self.sendWhatIsDue(in: &group)
             } onGracefulShutdown: {
@@ -168,7 +197,9 @@ final class ReplyDispatcher: Service {
             for (endpoint, lane, replies) in steps {
                 group.addTask { await self.send(replies, lane, endpoint) }
             }
-            await refillIfRoom()
+            for endpoint in takeEndpointsToRead() {
+                group.addTask { await self.read(endpoint) }
+            }
             let now = clock()
             if let rung = alarm, rung <= now { alarm = nil }
             // What is further off is seen to by the bell of every second.
@@ -201,12 +232,8 @@ final class ReplyDispatcher: Service {
         var wakeAt: Instant?
         var expired: [(String, ReplyQueue.Settled)] = []
         state.withLockedValue { state in
-            for endpoint in state.queues.keys {
-                queue: while var queue = state.queues[endpoint] {
-                    // Taken out while it changes, so that nothing is copied.
-                    state.queues[endpoint] = nil
-                    let next = queue.next(now: now)
-                    state.queues[endpoint] = queue
+            for endpoint in state.lines.keys {
+                queue: while let next = state.lines[endpoint]?.queue.next(now: now) {
                     expired += next.expired.map { (endpoint, $0) }
                     switch next.step {
                     case .send(let lane, let replies):
@@ -219,10 +246,14 @@ final class ReplyDispatcher: Service {
                     }
                 }
             }
-            if now.milliseconds(since: state.lastTidied) > 30_000 {
+            if !(0..<30_000).contains(now.milliseconds(since: state.lastTidied)) {
                 state.lastTidied = now
-                state.settled = state.settled.filter { now.milliseconds(since: $0.value) < 60_000 }
-                for endpoint in state.queues.keys { state.queues[endpoint]?.tidy(now: now) }
+                for endpoint in state.lines.keys { state.lines[endpoint]?.queue.tidy(now: now) }
+                if service.hasWrittenNotes {
+                    state.settled = state.settled.filter {
+                        (0..<60_000).contains(now.milliseconds(since: $0.value))
+                    }
+                }
             }
         }
         for (endpoint, settled) in expired { settle(settled, endpoint) }
@@ -233,7 +264,7 @@ final class ReplyDispatcher: Service {
         let result = await transports[endpoint]?.send(replies.map(\.reply)) ?? .refused(reason: "no such endpoint")
         let now = clock()
         let settled = state.withLockedValue { state in
-            state.queues[endpoint]?.finish(lane, result, now: now, jitter: Double.random(in: 0...1))
+            state.lines[endpoint]?.queue.finish(lane, result, now: now, jitter: Double.random(in: 0...1))
         }
         if let settled { settle(settled, endpoint) }
         // Only now: a shutdown waits until it is noted.
@@ -244,7 +275,7 @@ final class ReplyDispatcher: Service {
     /// A way out of this endpoint is there again: what waits after a failure need not wait longer.
     func retryNow(_ endpoint: String) {
         let now = clock()
-        state.withLockedValue { $0.queues[endpoint]?.retryNow(now: now) }
+        state.withLockedValue { $0.lines[endpoint]?.queue.retryNow(now: now) }
         ring()
     }
 
@@ -271,52 +302,70 @@ final class ReplyDispatcher: Service {
         }
     }
 
-    /// Takes what the store has pending, at the start and when there was no room for it.
-    private func refillIfRoom() async {
-        let isDue = state.withLockedValue { state in
-            guard state.hasMore, state.count < Self.capacity / 2 else { return false }
-            state.hasMore = false
-            state.decidedMeanwhile = []
-            return true
+    /// Endpoints whose replies are to be taken from the store: at the start, and when there is room again.
+    private func takeEndpointsToRead() -> [String] {
+        state.withLockedValue { state in
+            state.lines.keys.filter { endpoint in
+                guard let line = state.lines[endpoint], case .behind = line.supply,
+                    line.queue.count < Self.capacity / 2
+                else { return false }
+                state.lines[endpoint]?.supply = .reading(decidedMeanwhile: [], mustReadAgain: false)
+                return true
+            }
         }
-        guard isDue else { return }
-        var pending: [PendingReply] = []
-        var isComplete = false
+    }
+
+    private func read(_ endpoint: String) async {
+        var pending: [PendingReply]?
         do {
-            pending = try await service.pendingReplies(limit: Self.capacity)
-            isComplete = pending.count < Self.capacity
+            pending = try await service.pendingReplies(through: endpoint, limit: Self.capacity)
         } catch {
             // The end of the program is no fault of the database's.
             if Task.isCancelled { return }
             logger.error("pending replies cannot be read", metadata: ["error": "\(error)"])
         }
-        let found = pending.compactMap(readable)
+        let found = (pending ?? []).compactMap(readable)
         let now = clock()
-        let unsendable = state.withLockedValue { state in
-            var unsendable: [(endpoint: String, MessageKey)] = []
-            for (endpoint, reply) in found {
-                if state.queues[endpoint] == nil, let message = reply.message {
-                    unsendable.append((endpoint, message))
-                } else {
-                    Self.put(reply, endpoint, &state, now: now)
-                }
+        let hasNews = state.withLockedValue { state in
+            guard let line = state.lines[endpoint], case .reading(let meanwhile, let mustReadAgain) = line.supply else {
+                return false
             }
+            for reply in found { Self.put(reply, endpoint, &state, now: now) }
             // What is left in the store has its place before what was decided meanwhile.
-            if isComplete {
-                for (endpoint, reply) in state.decidedMeanwhile ?? [] { Self.put(reply, endpoint, &state, now: now) }
-            } else {
-                state.hasMore = true
-            }
-            state.decidedMeanwhile = nil
-            return unsendable
+            let isComplete = pending.map { $0.count < Self.capacity } ?? false
+            if isComplete { for reply in meanwhile { Self.put(reply, endpoint, &state, now: now) } }
+            state.lines[endpoint]?.supply = isComplete && !mustReadAgain ? .complete : .behind
+            return (state.lines[endpoint]?.queue.count ?? 0) > line.queue.count
         }
-        for (endpoint, message) in unsendable { drop(message, endpoint) }
-        if isComplete || !pending.isEmpty { ring() }
+        if hasNews { ring() }
+    }
+
+    /// Replies of endpoints that are no longer configured, or have lost their way out.
+    private func dropWhatNobodySends() async {
+        do {
+            for endpoint in try await service.endpointsOfPendingReplies() where transports[endpoint] == nil {
+                var count = 0
+                while !Task.isCancelled {
+                    let pending = try await service.pendingReplies(through: endpoint, limit: Self.capacity)
+                    if pending.isEmpty { break }
+                    count += pending.count
+                    for reply in pending { service.note(.dropped, of: reply.key) }
+                    while !service.hasWrittenNotes { try await Task.sleep(for: .milliseconds(20)) }
+                }
+                logger.warning(
+                    "replies dropped: their endpoint cannot send",
+                    metadata: ["endpoint.name": "\(endpoint)", "count": "\(count)"])
+            }
+        } catch {
+            if !Task.isCancelled {
+                logger.error("pending replies cannot be read", metadata: ["error": "\(error)"])
+            }
+        }
     }
 
     /// What is pending, as a reply that can be sent; nil, and settled, when there is nothing to be sent.
-    private func readable(_ pending: PendingReply) -> (endpoint: String, QueuedReply)? {
-        guard let address = StoredAddress(pending.address), let outcome = pending.outcome else {
+    private func readable(_ pending: PendingReply) -> QueuedReply? {
+        guard let address = StoredAddress(pending.destination), let outcome = pending.outcome else {
             logger.warning("reply dropped: it cannot be read any more")
             service.note(.dropped, of: pending.key)
             return nil
@@ -326,16 +375,12 @@ final class ReplyDispatcher: Service {
             service.note(.sent, of: pending.key)
             return nil
         }
-        return (
-            address.endpoint,
-            QueuedReply(
-                message: pending.key,
-                reply: OutgoingReply(address: address.address, text: text, key: Self.replyKey(pending.key)),
-                decidedAt: pending.decidedAt)
-        )
+        return QueuedReply(
+            message: pending.key,
+            reply: OutgoingReply(address: address.address, text: text, key: Self.replyKey(pending.key)),
+            decidedAt: pending.decidedAt)
     }
 
-    /// The endpoint is no longer configured, or has lost its way out.
     private func drop(_ message: MessageKey, _ endpoint: String) {
         logger.warning("reply dropped: its endpoint cannot send", metadata: ["endpoint.name": "\(endpoint)"])
         service.note(.dropped, of: message)

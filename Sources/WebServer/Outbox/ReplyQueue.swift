@@ -63,8 +63,20 @@ struct ReplyQueue: Sendable {
         /// So many of the next were tried together, and go together again: perhaps the platform took them, and knows a
         /// second attempt only by all of its replies.
         var repeatedCount = 0
+        /// An attempt ended without a word of the platform's: perhaps it was heard.
+        var isPerhapsHeard = false
         /// The entry in the ready list that counts, if it has one.
         var listed: UInt64?
+
+        /// For another attempt, together again.
+        mutating func putBack(_ attempted: [QueuedReply]) {
+            replies.prepend(contentsOf: attempted)
+            repeatedCount = attempted.count
+            failureCount = min(failureCount + 1, 16)
+        }
+
+        /// Milliseconds that an attempt waits after the failures so far.
+        var failurePause: Int64 { min(ReplyQueue.maximumPause, 500 << Int64(failureCount)) }
     }
 
     private struct Ready: Comparable, Sendable {
@@ -94,6 +106,8 @@ struct ReplyQueue: Sendable {
     private var inFlightCount = 0
     /// The endpoint as a whole: not before.
     private var readyAt: Instant?
+    /// When it was last asked what to do.
+    private var lastNow: Instant?
 
     init(limits: ReplyLimits, concurrency: Int = 8) {
         self.limits = limits
@@ -132,6 +146,7 @@ struct ReplyQueue: Sendable {
 
     /// What to do now, and what has been waiting for too long meanwhile.
     mutating func next(now: Instant) -> (step: Step, expired: [Settled]) {
+        followClock(now)
         var expired: [Settled] = []
         while let first = ready.min {
             guard lanes[first.lane]?.listed == first.number else {
@@ -177,37 +192,30 @@ struct ReplyQueue: Sendable {
         let replies = state.inFlight
         state.inFlight = []
         var settled: Settled?
+        var pause = limits.millisecondsPerChat
         switch result {
         case .delivered:
             settled = Settled(replies: replies, delivery: .sent, reason: nil)
-            state.failureCount = 0
-            state.readyAt = now.advanced(byMilliseconds: limits.millisecondsPerChat)
-        case .refused where replies.count > 1:
+        case .refused where replies.count > 1 && limits.splitsRefused && !state.isPerhapsHeard:
             // Perhaps only one of them is at fault.
             state.replies.prepend(contentsOf: replies)
             state.singleCount = replies.count
-            state.readyAt = now.advanced(byMilliseconds: limits.millisecondsPerChat)
         case .refused(let reason):
             settled = Settled(replies: replies, delivery: .dropped, reason: reason)
-            state.failureCount = 0
-            state.readyAt = now.advanced(byMilliseconds: limits.millisecondsPerChat)
         case .later(let seconds):
-            state.replies.prepend(contentsOf: replies)
-            state.repeatedCount = replies.count
-            state.failureCount = min(state.failureCount + 1, 16)
-            let pause = min(Self.maximumPause, 500 << Int64(state.failureCount))
-            let spread = Int64((0.5 + jitter) * Double(pause))
-            state.readyAt = now.advanced(byMilliseconds: max(spread, (seconds ?? 0) * 1000))
+            state.putBack(replies)
+            if seconds == nil { state.isPerhapsHeard = true }
+            pause = max(Int64((0.5 + jitter) * Double(state.failurePause)), (seconds ?? 0) * 1000)
         case .staleToken:
-            state.replies.prepend(contentsOf: replies)
-            state.repeatedCount = replies.count
-            state.failureCount = min(state.failureCount + 1, 16)
+            state.putBack(replies)
             // The first time the new token is tried at once.
-            state.readyAt = now.advanced(
-                byMilliseconds: state.failureCount == 1 ? 0 : min(Self.maximumPause, 500 << Int64(state.failureCount)))
+            pause = state.failureCount == 1 ? 0 : state.failurePause
         }
+        state.readyAt = now.advanced(byMilliseconds: pause)
         if let settled {
             count -= settled.replies.count
+            state.failureCount = 0
+            state.isPerhapsHeard = false
             state.singleCount = max(state.singleCount - 1, 0)
         }
         lanes[lane] = state
@@ -236,6 +244,20 @@ struct ReplyQueue: Sendable {
         }
     }
 
+    /// A clock that is set back must not make everybody wait until it is there again.
+    private mutating func followClock(_ now: Instant) {
+        defer { lastNow = now }
+        guard let lastNow, now < lastNow else { return }
+        let difference = lastNow.milliseconds(since: now)
+        readyAt = readyAt?.advanced(byMilliseconds: -difference)
+        ready = Heap()
+        for (lane, state) in lanes {
+            lanes[lane]?.readyAt = state.readyAt.advanced(byMilliseconds: -difference)
+            lanes[lane]?.listed = nil
+            list(lane)
+        }
+    }
+
     /// Replies from the head of the line that the platform takes no more.
     private func takeLate(_ state: inout LaneState, now: Instant) -> [QueuedReply] {
         var late: [QueuedReply] = []
@@ -244,7 +266,10 @@ struct ReplyQueue: Sendable {
             state.replies.removeFirst()
         }
         state.singleCount = max(state.singleCount - late.count, 0)
-        state.repeatedCount = max(state.repeatedCount - late.count, 0)
+        if state.repeatedCount > 0 {
+            state.repeatedCount = max(state.repeatedCount - late.count, 0)
+            if state.repeatedCount == 0 { state.isPerhapsHeard = false }
+        }
         return late
     }
 

@@ -1,3 +1,4 @@
+internal import Activities
 internal import Basics
 internal import ChatPlatforms
 
@@ -12,13 +13,12 @@ struct StoredAddress: Hashable, Sendable {
         self.address = address
     }
 
-    /// - Returns: Nil for a text that is none of ours.
-    init?(_ text: String) {
-        guard let object = (try? StrictJSON.parse(text.utf8, maximumSize: 64 * 1024))?.objectValue,
-            let endpoint = object["endpoint"]?.stringValue, let chat = object["chat"]?.stringValue,
-            let user = object["user"]?.stringValue
+    /// - Returns: Nil for what is none of ours.
+    init?(_ destination: Destination) {
+        guard let object = (try? StrictJSON.parse(destination.address.utf8, maximumSize: 64 * 1024))?.objectValue,
+            let chat = object["chat"]?.stringValue, let user = object["user"]?.stringValue
         else { return nil }
-        self.endpoint = endpoint
+        endpoint = destination.endpoint
         address = ReplyAddress(
             chat: chat, isPrivate: object["private"]?.boolValue ?? false, user: user,
             message: object["message"]?.stringValue, thread: object["thread"]?.stringValue,
@@ -26,16 +26,15 @@ struct StoredAddress: Hashable, Sendable {
             expiresAt: object["expires_at_ms"]?.integerValue.map { Instant(milliseconds: $0) })
     }
 
-    var text: String {
+    var destination: Destination {
         var bytes: [UInt8] = []
         JSONWriter.append(
             .object([
-                "endpoint": .string(endpoint), "chat": .string(address.chat),
-                "private": address.isPrivate ? true : nil, "user": .string(address.user),
+                "chat": .string(address.chat), "private": address.isPrivate ? true : nil, "user": .string(address.user),
                 "message": address.message.map { .string($0) }, "thread": address.thread.map { .string($0) },
                 "account": address.account.map { .string($0) }, "url": address.url.map { .string($0) },
                 "expires_at_ms": address.expiresAt.map { .integer($0.milliseconds) },
             ]), to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
+        return Destination(endpoint: endpoint, address: String(decoding: bytes, as: UTF8.self))
     }
 }

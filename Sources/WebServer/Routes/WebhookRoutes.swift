@@ -14,6 +14,7 @@ struct WebhookRoutes: Sendable {
     let clock: WallClock
     let metrics: ServerMetrics
     let refusalLog: RefusalLog
+    let logger: Logger
 
     func add(to router: RouterGroup<ServerContext>) {
         for method in [HTTPRequest.Method.get, .post, .put] {
@@ -50,10 +51,8 @@ struct WebhookRoutes: Sendable {
         case .answer(let response): return Self.response(response)
         case .messages(let messages):
             let asked = messages.compactMap { gateway.ask($0, through: endpoint, hasResponse: true) }
-            // Without another way to say it, it is better to let the platform deliver again: the stored answer is there
-            // then.
-            guard let deadline = type(of: adapter).responseDeadlineMilliseconds, adapter.sender != nil, !asked.isEmpty
-            else {
+            let deadline = asked.compactMap { adapter.responseDeadlineMilliseconds(for: $0.message) }.min()
+            guard let deadline, adapter.sender != nil else {
                 return Self.response(adapter.response(to: try await answer(asked, endpoint), now: clock()))
             }
             return try await answer(asked, endpoint, adapter, within: .milliseconds(deadline))
@@ -63,7 +62,16 @@ struct WebhookRoutes: Sendable {
     /// In the order of the messages, all of which are in line already.
     private func answer(_ asked: [MessageGateway.Asked], _ endpoint: Endpoint) async throws -> [AnsweredMessage] {
         var answered: [AnsweredMessage] = []
-        for asked in asked { answered.append(try await gateway.answer(asked, through: endpoint)) }
+        var failure: (any Error)?
+        for asked in asked {
+            do {
+                answered.append(try await gateway.answer(asked, through: endpoint))
+            } catch {
+                // The others' answers may have to go out by calls.
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
         return answered
     }
 
@@ -77,9 +85,13 @@ struct WebhookRoutes: Sendable {
         Task {
             do {
                 let answered = try await answer(asked, endpoint)
-                if !race.end(.answered(answered)) { gateway.sayLate(answered, through: endpoint) }
+                if !race.end(.answered(answered)) { gateway.sayLate(answered, to: asked) }
             } catch {
-                race.end(.failed(error))
+                if !race.end(.failed(error)) {
+                    logger.error(
+                        "message not answered, though it was promised",
+                        metadata: ["endpoint.name": "\(endpoint.name)", "error": "\(error)"])
+                }
             }
         }
         let alarm = Task {

@@ -81,7 +81,7 @@ struct OutboxScene: Sendable {
 extension TestServer {
     /// Whether no reply is kept that has neither gone out nor been given up.
     var isSettled: Bool {
-        get async throws { try await store.pendingReplies(limit: 1).isEmpty }
+        get async throws { try await store.endpointsOfPendingReplies().isEmpty }
     }
 
     /// Waits until `condition` holds, moving the clock along and having the outbox look at it.

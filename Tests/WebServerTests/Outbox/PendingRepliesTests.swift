@@ -49,13 +49,16 @@ struct PendingRepliesTests {
         func winners(of activity: ActivityID, after seq: Int64, limit: Int) async throws -> [StoredWin] {
             try await base.winners(of: activity, after: seq, limit: limit)
         }
-        func pendingReplies(limit: Int) async throws -> [ProcessedMessage] {
-            let found = try await base.pendingReplies(limit: limit)
+        func pendingReplies(through endpoint: String, limit: Int) async throws -> [ProcessedMessage] {
+            let found = try await base.pendingReplies(through: endpoint, limit: limit)
             try await Task.sleep(for: pause)
             return found
         }
-        func queuedMessages(since moment: Instant) async throws -> [ProcessedMessage] {
-            try await base.queuedMessages(since: moment)
+        func endpointsOfPendingReplies() async throws -> Set<String> { try await base.endpointsOfPendingReplies() }
+        func destinationsOfQueuedUsers(
+            since moment: Instant, limit: Int
+        ) async throws -> [(user: UserID, destination: Destination)] {
+            try await base.destinationsOfQueuedUsers(since: moment, limit: limit)
         }
         func close() async throws { try await base.close() }
     }
@@ -64,17 +67,19 @@ struct PendingRepliesTests {
         let service: ActivityService
         let dispatcher: ReplyDispatcher
         let recorder: Recorder
+        /// Of the endpoint `f`.
+        let other: Recorder
         let clock: ManualClock
 
         /// Decides a message, as the gateway does.
-        func decide(_ number: Int) async throws -> @Sendable () -> Void {
+        func decide(_ number: Int, through endpoint: String = "e") async throws -> @Sendable () -> Void {
             let address = StoredAddress(
-                endpoint: "e", address: ReplyAddress(chat: "c", isPrivate: false, user: "u\(number)"))
+                endpoint: endpoint, address: ReplyAddress(chat: "c", isPrivate: false, user: "u\(number)"))
             let key = try #require(MessageKey(sentAt: nil, text: "m\(100_000 + number)"))
             let gameID = try #require(GameID("甲\(number)"))
             let request = Request(
                 user: UserID("t:u\(number)"), chat: ChatID("t:c"), role: .player, key: key,
-                content: .command(.bind(gameID)), route: .call(address: address.text))
+                content: .command(.bind(gameID)), route: .call(address.destination))
             let outcome = try await service.submit(request).outcome
             return {
                 dispatcher.send(PendingRepliesTests.text(outcome), to: address, answering: key, decidedAt: clock.now)
@@ -96,9 +101,10 @@ struct PendingRepliesTests {
         let service = ActivityService(
             store: store, stored: try await store.load(), library: MemoryLibrary(), clock: clock.read,
             entropy: SeededGenerator(seed: 1), logger: logger)
-        let recorder = Recorder()
+        let (recorder, other) = (Recorder(), Recorder())
         let dispatcher = ReplyDispatcher(
-            service: service, transports: ["e": recorder], platforms: [:], words: Self.text, clock: clock.read,
+            service: service, transports: ["e": recorder, "f": other], platforms: [:], words: Self.text,
+            clock: clock.read,
             metrics: ServerMetrics(platforms: [], factory: PrometheusRegistry(help: [:])), logger: logger)
         let (starts, starter) = AsyncStream.makeStream(of: Void.self)
         let first = ServiceGroup(services: [service], logger: logger)
@@ -110,7 +116,7 @@ struct PendingRepliesTests {
                 try await second.run()
             }
             try await body(
-                Scene(service: service, dispatcher: dispatcher, recorder: recorder, clock: clock),
+                Scene(service: service, dispatcher: dispatcher, recorder: recorder, other: other, clock: clock),
                 { starter.yield() })
             await second.triggerGracefulShutdown()
             await first.triggerGracefulShutdown()
@@ -129,6 +135,35 @@ struct PendingRepliesTests {
             }
             #expect(await eventually { scene.recorder.said.count >= 40 })
             #expect(scene.recorder.said == (1...40).map { "甲\($0)" })
+        }
+    }
+
+    /// A message may be decided though whoever asked was given an error.
+    @Test func whatNobodyHandedOverIsFoundAgain() async throws {
+        try await run { scene, start in
+            start()
+            try await scene.decide(1)()
+            #expect(await eventually { scene.recorder.said == ["甲1"] })
+            _ = try await scene.decide(2)
+            scene.dispatcher.lookAgain("e")
+            #expect(await eventually { scene.recorder.said == ["甲1", "甲2"] })
+        }
+    }
+
+    @Test func anEndpointThatIsDownDoesNotStopAnother() async throws {
+        try await run { scene, start in
+            scene.recorder.isOpen.withLockedValue { $0 = false }
+            start()
+            for first in stride(from: 1, through: ReplyDispatcher.capacity + 500, by: 500) {
+                let tellers = try await withThrowingTaskGroup(of: (@Sendable () -> Void).self) { group in
+                    for number in first..<first + 500 { group.addTask { try await scene.decide(number) } }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                for tell in tellers { tell() }
+            }
+            try await scene.decide(9_000, through: "f")()
+            #expect(await eventually { scene.other.said == ["甲9000"] })
+            scene.recorder.isOpen.withLockedValue { $0 = true }
         }
     }
 

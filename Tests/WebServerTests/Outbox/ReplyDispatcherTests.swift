@@ -3,6 +3,7 @@ import Basics
 import ChatPlatforms
 import Foundation
 import NIOConcurrencyHelpers
+import SQLiteStore
 import TestSupport
 import Testing
 
@@ -153,8 +154,55 @@ struct ReplyDispatcherTests {
             }
             let (logger, lines) = LogCollector.make()
             try await TestServer.run([], path: path, clock: clock, logger: logger) { server async throws in
-                #expect(try await server.soon { try await server.isSettled })
-                #expect(lines().contains { $0.hasPrefix("warning reply dropped") && $0.contains("satori") })
+                #expect(
+                    try await server.soon {
+                        lines().contains { $0.hasPrefix("warning replies dropped") && $0.contains("satori") }
+                    })
+                #expect(try await server.isSettled)
+            }
+        }
+    }
+
+    // MARK: Delivered again
+
+    /// Whoever delivers again sees the reply in the response only if no call brings it.
+    @Test func whatACallBringsIsNotInTheResponseToo() async throws {
+        let peer = TelegramPeer()
+        try await OutboxScene.run(peer) { scene async throws in
+            #expect(peer.reply(in: try await scene.say("绑定 独行者", 1)) != nil)
+            #expect(peer.reply(in: try await scene.say("我的绑定", 2)) == nil)
+            #expect(peer.reply(in: try await scene.say("我的绑定", 2)) == nil)
+            #expect(peer.reply(in: try await scene.say("绑定 独行者", 1)) != nil)
+            #expect(try await scene.untilSettled())
+            #expect(try await scene.server.never(for: 20) { scene.said.count > 1 })
+        }
+    }
+
+    // MARK: Too late for the response
+
+    /// Discord shows an error after three seconds, so it is told that the command was heard; the answer is never lost.
+    @Test func anAnswerThatWasPromisedOutlivesARestart() async throws {
+        let peer = DiscordPeer()
+        let clock = ManualClock()
+        try await withTemporaryDatabase { path in
+            try await OutboxScene.run(
+                peer, path: path, clock: clock, answer: { _, _ in PeerResponse(status: 503) }
+            ) { scene async throws in
+                // Somebody holds the store.
+                async let holding: Void = scene.server.store.transact(FactQuery()) { _ in
+                    Thread.sleep(forTimeInterval: 4)
+                    return (Changes(), ())
+                }
+                try await Task.sleep(for: .milliseconds(100))
+                let response = try await scene.say("绑定 独行者", 1)
+                #expect(response.text.contains("已收到"))
+                try await holding
+                #expect(try await scene.server.soon { !scene.stub.calls.isEmpty })
+                #expect(scene.said.isEmpty)
+            }
+            try await OutboxScene.run(peer, path: path, clock: clock) { scene async throws in
+                #expect(try await scene.untilSettled())
+                #expect(scene.said.count == 1 && scene.said[0].contains("绑定成功"))
             }
         }
     }

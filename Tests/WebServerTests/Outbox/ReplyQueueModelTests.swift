@@ -26,6 +26,7 @@ struct ReplyQueueModelTests {
         var singleCount = 0
         /// So many must go together.
         var togetherCount = 0
+        var isPerhapsHeard = false
     }
 
     private struct Model {
@@ -71,7 +72,7 @@ struct ReplyQueueModelTests {
             millisecondsPerChat: [0, 500, 3000][generator.below(3)],
             millisecondsPerMessage: [0, 0, 35, 500][generator.below(4)],
             windowSeconds: [20, 600][generator.below(2)], mergesReplies: generator.below(3) > 0,
-            allowsPush: generator.below(2) == 0)
+            allowsPush: generator.below(2) == 0, splitsRefused: generator.below(3) > 0)
         let concurrency = 1 + generator.below(4)
         var queue = ReplyQueue(limits: limits, concurrency: concurrency)
         var model = Model(limits: limits, concurrency: concurrency)
@@ -88,12 +89,13 @@ struct ReplyQueueModelTests {
             let chatPause = now.advanced(byMilliseconds: limits.millisecondsPerChat)
             switch result {
             case .delivered,
-                .refused where entries.count == 1:
+                .refused where entries.count == 1 || !limits.splitsRefused || state.isPerhapsHeard:
                 let delivery: Delivery = result == .delivered ? .sent : .dropped
                 #expect(settled?.delivery == delivery && settled?.replies.count == entries.count)
                 for entry in entries { model.settle(entry, delivery) }
                 state.failureCount = 0
                 state.singleCount = max(state.singleCount - 1, 0)
+                state.isPerhapsHeard = false
                 state.readyAt = chatPause
             case .refused:
                 #expect(settled == nil)
@@ -105,6 +107,7 @@ struct ReplyQueueModelTests {
                 state.waiting = entries + state.waiting
                 state.togetherCount = entries.count
                 state.failureCount = min(state.failureCount + 1, 16)
+                if seconds == nil { state.isPerhapsHeard = true }
                 let pause = min(60_000, Int64(500) << Int64(state.failureCount))
                 state.readyAt = now.advanced(
                     byMilliseconds: max(Int64((0.5 + jitter) * Double(pause)), (seconds ?? 0) * 1000))
@@ -131,6 +134,7 @@ struct ReplyQueueModelTests {
                     var state = try #require(model.lanes[chat])
                     state.waiting.removeFirst()
                     state.singleCount = max(state.singleCount - 1, 0)
+                    if state.togetherCount == 1 { state.isPerhapsHeard = false }
                     state.togetherCount = max(state.togetherCount - 1, 0)
                     model.lanes[chat] = state
                     model.settle(entry, .dropped)

@@ -123,6 +123,36 @@ struct ReplyQueueTests {
         #expect(sent(&many, Self.start)?.texts.count == ReplyQueue.maximumMergeCount)
     }
 
+    @Test(arguments: [true, false])
+    func whatMayHaveBeenHeardIsNotSaidOneByOneAsWell(_ splitsRefused: Bool) throws {
+        var limits = Self.limits()
+        limits.splitsRefused = splitsRefused
+        var queue = ReplyQueue(limits: limits)
+        for id in ["1", "2"] { queue.add(Self.reply(id), now: Self.start) }
+        var call = try #require(sent(&queue, Self.start))
+        var now = Self.start
+        if splitsRefused {
+            // The platform did not say that it had not heard.
+            #expect(queue.finish(call.lane, .later(afterSeconds: nil), now: now, jitter: 0) == nil)
+            now = now.advanced(bySeconds: 60)
+            call = try #require(sent(&queue, now))
+        }
+        let settled = queue.finish(call.lane, .refused(reason: "x"), now: now, jitter: 0)
+        #expect(settled?.delivery == .dropped && settled?.replies.count == 2)
+        #expect(queue.count == 0)
+    }
+
+    @Test func aClockThatIsSetBackStopsNothing() throws {
+        var queue = ReplyQueue(limits: Self.limits(perChat: 3000, perMessage: 100, merges: false))
+        for id in ["1", "2"] { queue.add(Self.reply(id), now: Self.start) }
+        let first = try #require(sent(&queue, Self.start))
+        _ = queue.finish(first.lane, .delivered, now: Self.start, jitter: 0)
+        let hourAgo = Self.start.advanced(bySeconds: -3600)
+        #expect(sent(&queue, hourAgo) == nil)
+        #expect(sent(&queue, hourAgo.advanced(byMilliseconds: 2999)) == nil)
+        #expect(sent(&queue, hourAgo.advanced(byMilliseconds: 3000))?.texts == ["2"])
+    }
+
     @Test func whatWasRefusedTogetherIsSentOneByOne() throws {
         var queue = ReplyQueue(limits: Self.limits())
         for id in ["1", "bad", "3"] { queue.add(Self.reply(id), now: Self.start) }

@@ -46,9 +46,14 @@ final class WatchedStore: Store {
     func winners(of activity: ActivityID, after seq: Int64, limit: Int) async throws -> [StoredWin] {
         try await store.winners(of: activity, after: seq, limit: limit)
     }
-    func pendingReplies(limit: Int) async throws -> [ProcessedMessage] { try await store.pendingReplies(limit: limit) }
-    func queuedMessages(since moment: Instant) async throws -> [ProcessedMessage] {
-        try await store.queuedMessages(since: moment)
+    func pendingReplies(through endpoint: String, limit: Int) async throws -> [ProcessedMessage] {
+        try await store.pendingReplies(through: endpoint, limit: limit)
+    }
+    func endpointsOfPendingReplies() async throws -> Set<String> { try await store.endpointsOfPendingReplies() }
+    func destinationsOfQueuedUsers(
+        since moment: Instant, limit: Int
+    ) async throws -> [(user: UserID, destination: Destination)] {
+        try await store.destinationsOfQueuedUsers(since: moment, limit: limit)
     }
     func close() async throws { try await store.close() }
 }
