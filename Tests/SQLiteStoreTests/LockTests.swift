@@ -1,6 +1,7 @@
 import Activities
 import Basics
 import Foundation
+import GRDB
 import SQLiteStore
 import Testing
 import TrafficGate
@@ -77,6 +78,23 @@ struct LockTests {
         try await first.bind("qq:1", to: "a")
         try await first.close()
         try await SQLiteStore(path: folder.path("other.db")).close()
+    }
+
+    @Test func whoIsToldToStopWhileAnotherProgramWritesHearsOfThat() async throws {
+        let folder = try TemporaryFolder()
+        let store = try SQLiteStore(path: folder.path())
+        var configuration = Configuration()
+        configuration.allowsUnsafeTransactions = true
+        let other = try DatabaseQueue(path: folder.path(), configuration: configuration)
+        try await other.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
+        let waiting = Task { try await store.bind("qq:1", to: "a") }
+        try await Task.sleep(for: .milliseconds(100))
+        waiting.cancel()
+        let error = await #expect(throws: StoreError.self) { try await waiting.value }
+        #expect(error?.code == .locked)
+        try await other.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
+        #expect(try await store.data(of: "qq:1").gameID == nil)
+        try await store.close()
     }
 
     @Test(.enabled(if: LockTests.python != nil), .timeLimit(.minutes(1)))

@@ -347,10 +347,15 @@ public final class SQLiteStore: Store {
     /// Somebody may edit the configuration with the sqlite3 shell and take their time; nothing of the batch is written
     /// yet, so waiting is safe. A commit is never tried again.
     private static func begin(_ db: Database, _ logger: Logger) throws {
+        var busy: DatabaseError?
         while true {
             do {
                 return try db.beginTransaction(.immediate)
+            } catch is CancellationError {
+                // Told to stop meanwhile: it is the other program that operators must hear of.
+                throw busy ?? CancellationError() as any Error
             } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+                busy = error
                 logger.warning(
                     "another program is writing to the database; waiting until it has finished, everybody else waits too"
                 )
