@@ -110,18 +110,20 @@ public struct WebServer: Sendable {
         let operation = OperationRoutes(faults: faults, metricsText: metricsText)
         let operationRouter = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
         operation.add(to: configuration.operationPort == nil ? router : operationRouter)
-        let front = Self.front(router, origins: configuration.corsOrigins, logger)
+        let place = APIPlace(origins: configuration.corsOrigins)
+        let front = Self.front(router, place, logger)
         routes = front.methods
 
         let socketRoutes = SocketRoutes(
             endpoints: endpoints, gateway: gateway, registry: sockets, clock: clock, metrics: metrics,
             refusalLog: refusalLog, logger: logger)
         let address = BoundAddress()
-        let connections = OpenConnections(limits: limits)
+        let connections = OpenConnections(limits: limits, meter: metrics.openConnections)
         self.address = address
         let application = Application(
             responder: front,
-            server: .guarded(limits: limits, tls: configuration.tls, webSocket: socketRoutes.route),
+            server: .guarded(
+                limits: limits, tls: configuration.tls, webSocket: socketRoutes.route, refusals: place.refusals),
             configuration: limits.configuration(
                 address: .hostname(configuration.host, port: configuration.port), openConnections: connections),
             onServerRunning: { address.note($0.localAddress?.port) }, logger: Self.quiet(logger))
@@ -133,7 +135,7 @@ public struct WebServer: Sendable {
         if let port = configuration.operationPort {
             let address = BoundAddress()
             let application = Application(
-                responder: Self.front(operationRouter, origins: [], logger),
+                responder: Self.front(operationRouter, APIPlace(origins: []), logger),
                 server: .guarded(limits: configuration.limits, tls: nil, webSocket: nil),
                 configuration: configuration.limits.configuration(
                     address: .hostname("127.0.0.1", port: port),
@@ -153,10 +155,10 @@ public struct WebServer: Sendable {
     }
 
     private static func front(
-        _ router: Router<ServerContext>, origins: Set<String>, _ logger: Logger
+        _ router: Router<ServerContext>, _ api: APIPlace, _ logger: Logger
     ) -> FrontResponder<RouterResponder<ServerContext>> {
         FrontResponder(
-            routes: router.buildResponder(), methods: RouteMethods(of: router), origins: origins, logger: logger)
+            routes: router.buildResponder(), methods: RouteMethods(of: router), api: api, logger: logger)
     }
 
     /// Takes what happened without anybody asking; for the service's `onNotice`.

@@ -29,6 +29,11 @@ public protocol PlatformAdapter: Sendable {
     /// The platform's own form of a refusal. ``WebhookFault/bareResponse`` unless the platform asks for another.
     func refusal(_ fault: WebhookFault) -> WebhookResponse
 
+    /// As ``refusal(_:)``, where whoever writes the sender can be told more about the request.
+    ///
+    /// - Parameter request: One that ``receive(_:now:)`` threw `fault` for.
+    func refusal(_ fault: WebhookFault, of request: WebhookRequest) -> WebhookResponse
+
     /// The response to a request whose messages have been decided: replies in it where the platform allows, else a bare
     /// acknowledgement. Texts are cut at the platform's limit and escaped here.
     ///
@@ -65,6 +70,8 @@ public protocol PlatformAdapter: Sendable {
 
 extension PlatformAdapter {
     public func refusal(_ fault: WebhookFault) -> WebhookResponse { fault.bareResponse }
+
+    public func refusal(_ fault: WebhookFault, of request: WebhookRequest) -> WebhookResponse { refusal(fault) }
 
     public func responseDeadlineMilliseconds(for message: IncomingMessage) -> Int64? { nil }
 

@@ -3,7 +3,9 @@ public import Basics
 /// Koishi and others by Satori's webhook. Replies go out by calls only.
 ///
 /// The token is all that verifies a request; the body is not signed. Whose platform it is says the event's login, so
-/// the identity namespace comes with each message.
+/// the identity namespace comes with each message. A message has none when its login's platform is named as a namespace
+/// of other endpoints (`discord`, `qq`, `web` …) and does not stand in `platforms`: then only an endpoint with an
+/// `identity` of its own takes it.
 ///
 /// - Source: platforms.md section 3.
 public struct SatoriAdapter: PlatformAdapter {
@@ -23,9 +25,11 @@ public struct SatoriAdapter: PlatformAdapter {
             "调用 Satori API 的令牌，服务端没有设置就不填。The token for calling the Satori API; empty if the server has none."),
         PlatformSetting(
             "platforms",
-            "只接收这些平台登录号的消息，用逗号分隔，例如 red,kook；不填则全部接收，消息的命名空间随它的平台。"
-                + "Messages of other login platforms than these are refused, such as red,kook; if missing, all are taken, "
-                + "and each speaks for its platform's namespace."),
+            "只接收这些平台登录号的消息，用逗号分隔，例如 red,kook；消息的命名空间随它的平台（red 算 qq）。"
+                + "不填则全部接收，但不接收与其他接入同名的平台（如 discord、qq、web），除非另填 identity。"
+                + "Messages of other login platforms than these are refused, such as red,kook; each speaks for its "
+                + "platform's namespace (red for qq). If missing, all are taken but those named as another kind of "
+                + "endpoint (discord, qq, web …), and these too with an identity."),
     ]
 
     private let token: BearerToken

@@ -5,6 +5,11 @@ enum SatoriEvent {
     /// `channel.type` of a one-to-one chat.
     private static let directChannel: Int64 = 1
 
+    /// The namespaces of other kinds of endpoints, of the web page's players and of who sits at the machine. Who logs in
+    /// at the other end must not speak for them unless the operator names that platform.
+    private static let others = Set(Platform.allCases.compactMap(\.defaultIdentity))
+        .union(["web", "local", "command-line", ConsoleLine.adapterID])
+
     /// The message in an event; nil for other events, for the bot's own and for those of other bots.
     ///
     /// - Parameter platforms: The login platforms whose messages are taken; nil: those of all.
@@ -36,11 +41,17 @@ enum SatoriEvent {
         message.isMentioned = content.isMentioned
         message.account = SatoriAccount(platform: platform, userID: selfID).text
         message.sentAt = content.sentAt
-        // `red` is how Koishi's adapter for QQ calls itself; its users are the ones that OneBot knows.
-        message.identity = platform == "red" ? "qq" : platform
+        message.identity = identity(of: platform, isNamed: platforms != nil)
         message.address = ReplyAddress(
             chat: channelID, isPrivate: message.isPrivate, user: userID, account: message.account)
         return message
+    }
+
+    /// - Parameter isNamed: Whether the operator wants messages of this very platform.
+    private static func identity(of platform: String, isNamed: Bool) -> String? {
+        // `red` is how Koishi's adapter for QQ calls itself; its users are the ones that OneBot knows.
+        if platform == "red" { return "qq" }
+        return isNamed || !others.contains(platform) ? platform : nil
     }
 
     private struct Content {

@@ -60,24 +60,57 @@ public struct StandardWebhooksAdapter: PlatformAdapter {
         try request.requireOwnPOST()
         let id = try verifiedID(of: request, now: now)
         let body = try request.jsonBody()
-        guard let type = body["type"]?.stringValue, type == "chat.message" else { return .messages([]) }
-        return .messages([try Self.message(body, id: id)])
+        guard Self.isMessage(body) else { return .messages([]) }
+        do throws(FieldFault) {
+            return .messages([try Self.message(body, id: id)])
+        } catch {
+            throw .malformedBody
+        }
     }
 
-    private static func message(_ body: JSONObject, id: String) throws(WebhookFault) -> IncomingMessage {
-        guard let data = body["data"]?.objectValue, let text = data["text"]?.stringValue else { throw .malformedBody }
+    /// 400 names the field that is not as it should be: `{"error":"malformed_body","field":"data.user_id"}`.
+    public func refusal(_ fault: WebhookFault, of request: WebhookRequest) -> WebhookResponse {
+        // Thrown only for what is verified.
+        guard fault == .malformedBody, let body = try? request.jsonBody(), Self.isMessage(body) else {
+            return refusal(fault)
+        }
+        do throws(FieldFault) {
+            _ = try Self.message(body, id: "")
+            return refusal(fault)
+        } catch {
+            return .json(
+                .object(["error": .string(fault.rawValue), "field": .string(error.field)]), status: 400)
+        }
+    }
+
+    /// Which field is missing or wrong.
+    private struct FieldFault: Error {
+        let field: String
+    }
+
+    private static func isMessage(_ body: JSONObject) -> Bool { body["type"]?.stringValue == "chat.message" }
+
+    private static func message(_ body: JSONObject, id: String) throws(FieldFault) -> IncomingMessage {
+        guard let data = body["data"]?.objectValue else { throw FieldFault(field: "data") }
+        func readID(_ name: String) throws(FieldFault) -> String {
+            guard let id = try? MessageField.id(data[name]) else { throw FieldFault(field: "data." + name) }
+            return id
+        }
+        guard let text = data["text"]?.stringValue else { throw FieldFault(field: "data.text") }
         var chatID = ""
-        if let value = MessageField.optional(data["chat_id"]), value != "" { chatID = try MessageField.id(value) }
+        if let value = MessageField.optional(data["chat_id"]), value != "" { chatID = try readID("chat_id") }
         var message = IncomingMessage(
-            userID: try MessageField.id(data["user_id"]), chatID: chatID,
-            messageID: try MessageField.id(data["message_id"]), text: MessageField.text(text), dedupe: id)
+            userID: try readID("user_id"), chatID: chatID, messageID: try readID("message_id"),
+            text: MessageField.text(text), dedupe: id)
         message.isPrivate = chatID.isEmpty
         if let value = MessageField.optional(data["is_admin"]) {
-            guard let isAdmin = value.boolValue else { throw .malformedBody }
+            guard let isAdmin = value.boolValue else { throw FieldFault(field: "data.is_admin") }
             message.adminHint = isAdmin ? .yes : .no
         }
         if let value = MessageField.optional(body["timestamp"]) {
-            guard let text = value.stringValue, let sentAt = ZonedTime.instant(text) else { throw .malformedBody }
+            guard let text = value.stringValue, let sentAt = ZonedTime.instant(text) else {
+                throw FieldFault(field: "timestamp")
+            }
             message.sentAt = sentAt
         }
         return message

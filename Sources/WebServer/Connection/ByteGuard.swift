@@ -109,7 +109,11 @@ final class ByteGuard: ChannelDuplexHandler, RemovableChannelHandler {
                 requestBegan = nil
                 guard let request = buffer.readSlice(length: count) else { return }
                 context.fireChannelRead(wrapInboundOut(request))
-            case .refused(let status):
+            case .refused(let status, let headEnd):
+                // Whoever answers is to know what was asked.
+                if let head = headEnd.flatMap({ buffer.readSlice(length: $0) }) {
+                    context.fireChannelRead(wrapInboundOut(head))
+                }
                 onRefusal?(status)
                 return
             }

@@ -27,6 +27,7 @@ public struct GuardedHTTPChannel: HTTPChannelHandler {
     let limits: ConnectionLimits
     let isTLS: Bool
     let webSocket: WebSocketRoute?
+    let refusals: RefusalForm?
 
     public func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
@@ -53,7 +54,7 @@ public struct GuardedHTTPChannel: HTTPChannelHandler {
         let decoder = ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: decoderLimits))
         let codec = HTTP1ToHTTPServerCodec(secure: isTLS)
         let requests = RequestGuard(
-            limits: limits, bytes: bytes, isTLS: isTLS, route: webSocket, upgraded: upgraded,
+            limits: limits, bytes: bytes, isTLS: isTLS, route: webSocket, form: refusals, upgraded: upgraded,
             httpHandlers: [codec, decoder, encoder])
         try channel.pipeline.syncOperations.addHandlers([bytes, encoder, decoder, requests, codec])
         return try NIOAsyncChannel(
@@ -83,13 +84,16 @@ extension HTTPServerBuilder {
     /// - Parameters:
     ///   - tls: nil for plain HTTP. A configuration that cannot be used throws when the application is built.
     ///   - webSocket: nil when no request becomes a WebSocket; requests to upgrade are then answered by the routes.
+    ///   - refusals: nil when whatever is refused before a route sees it is answered by the status alone.
     /// - Source: hardening.md sections 1.3 and 3.1.
     public static func guarded(
-        limits: ConnectionLimits = ConnectionLimits(), tls: TLSConfiguration? = nil, webSocket: WebSocketRoute? = nil
+        limits: ConnectionLimits = ConnectionLimits(), tls: TLSConfiguration? = nil, webSocket: WebSocketRoute? = nil,
+        refusals: RefusalForm? = nil
     ) -> HTTPServerBuilder {
         HTTPServerBuilder { responder in
             let channel = GuardedHTTPChannel(
-                responder: responder, limits: limits, isTLS: tls != nil, webSocket: webSocket)
+                responder: responder, limits: limits, isTLS: tls != nil, webSocket: webSocket,
+                refusals: refusals)
             guard let tls else { return channel }
             return try TLSChannel(channel, tlsConfiguration: tls)
         }

@@ -1,4 +1,5 @@
 public import HummingbirdCore
+internal import Metrics
 internal import NIOConcurrencyHelpers
 
 /// Counts the open connections of one listener and holds back new ones at the limit.
@@ -12,14 +13,30 @@ public final class OpenConnections: AvailableConnectionsDelegate {
     private let limit: Int
     private let open = NIOLockedValueBox(0)
 
-    public init(limits: ConnectionLimits = ConnectionLimits()) {
-        limit = limits.connectionCount
+    private let meter: Meter?
+
+    public convenience init(limits: ConnectionLimits = ConnectionLimits()) {
+        self.init(limits: limits, meter: nil)
     }
 
-    /// The number of open connections; for metrics.
+    /// - Parameter meter: Follows the count.
+    init(limits: ConnectionLimits, meter: Meter?) {
+        limit = limits.connectionCount
+        self.meter = meter
+    }
+
+    /// The number of open connections.
     public var count: Int { open.withLockedValue { $0 } }
 
-    public func connectionOpened() { open.withLockedValue { $0 += 1 } }
-    public func connectionClosed() { open.withLockedValue { $0 -= 1 } }
+    public func connectionOpened() {
+        open.withLockedValue { $0 += 1 }
+        meter?.increment()
+    }
+
+    public func connectionClosed() {
+        open.withLockedValue { $0 -= 1 }
+        meter?.decrement()
+    }
+
     public func isAcceptingNewConnections() -> Bool { count < limit }
 }

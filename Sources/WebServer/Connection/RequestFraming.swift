@@ -13,7 +13,9 @@ struct RequestFraming {
         case partial
         /// A request ended after so many of the bytes.
         case complete(Int)
-        case refused(HTTPResponseStatus)
+        /// - Parameter headEnd: How many of the bytes end the head of the refused request; nil when it has not ended, or
+        ///   did so in an earlier call.
+        case refused(HTTPResponseStatus, headEnd: Int?)
     }
 
     private enum State {
@@ -53,13 +55,14 @@ struct RequestFraming {
     ///   Nothing may follow a refusal.
     mutating func accept(_ bytes: UnsafeRawBufferPointer) -> Verdict {
         var position = 0
+        var headEnd: Int?
         while position < bytes.count {
             switch state {
             case .head:
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
                 guard let end = rest.firstIndex(of: UInt8(ascii: "\n")) else {
                     line.append(contentsOf: rest)
-                    if let status = lengthFault(line.count) { return .refused(status) }
+                    if let status = lengthFault(line.count) { return .refused(status, headEnd: nil) }
                     return .partial
                 }
                 position += end + 1
@@ -71,7 +74,8 @@ struct RequestFraming {
                     status = line.withUnsafeBytes { acceptLine($0) }
                     line.removeAll(keepingCapacity: true)
                 }
-                if let status { return .refused(status) }
+                if let status { return .refused(status, headEnd: nil) }
+                if case .head = state {} else { headEnd = position }
 
             case .body(let left):
                 let taken = min(left, bytes.count - position)
@@ -83,18 +87,18 @@ struct RequestFraming {
                 position += 1
                 if let value = hexValue(byte) {
                     // Eight digits are 4 GiB, and no number that could overflow.
-                    guard digits < 8 else { return .refused(.badRequest) }
+                    guard digits < 8 else { return .refused(.badRequest, headEnd: headEnd) }
                     state = .chunkSize(digits: digits + 1, size: size << 4 | Int(value))
                 } else {
-                    guard byte == UInt8(ascii: "\r"), digits > 0 else { return .refused(.badRequest) }
+                    guard byte == UInt8(ascii: "\r"), digits > 0 else { return .refused(.badRequest, headEnd: headEnd) }
                     state = .chunkSizeEnd(size: size)
                 }
 
             case .chunkSizeEnd(let size):
-                guard bytes[position] == UInt8(ascii: "\n") else { return .refused(.badRequest) }
+                guard bytes[position] == UInt8(ascii: "\n") else { return .refused(.badRequest, headEnd: headEnd) }
                 position += 1
                 bodySize += size
-                guard bodySize <= limits.bodySize else { return .refused(.payloadTooLarge) }
+                guard bodySize <= limits.bodySize else { return .refused(.payloadTooLarge, headEnd: headEnd) }
                 state = size == 0 ? .lineEnd(matched: 0, isLast: true) : .chunk(left: size)
 
             case .chunk(let left):
@@ -105,7 +109,7 @@ struct RequestFraming {
             case .lineEnd(let matched, let isLast):
                 // A trailer field would begin here; none is taken.
                 guard bytes[position] == (matched == 0 ? UInt8(ascii: "\r") : UInt8(ascii: "\n")) else {
-                    return .refused(.badRequest)
+                    return .refused(.badRequest, headEnd: headEnd)
                 }
                 position += 1
                 if matched == 0 {
@@ -144,7 +148,10 @@ struct RequestFraming {
             hasRequestLine = true
             return acceptRequestLine(text)
         }
-        if text.isEmpty { return endHead() }
+        if text.isEmpty {
+            endHead()
+            return nil
+        }
         headerCount += 1
         headerSize += text.count
         guard headerCount <= limits.headerCount else { return .requestHeaderFieldsTooLarge }
@@ -167,7 +174,7 @@ struct RequestFraming {
             else { return .badRequest }
             contentLength = value.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
         } else if let value = plainValue(of: "transfer-encoding:", in: text) {
-            guard contentLength == nil, !isChunked, matches(value, "chunked") else { return .badRequest }
+            guard contentLength == nil, !isChunked, isSame(value, "chunked") else { return .badRequest }
             isChunked = true
         }
         return nil
@@ -177,23 +184,14 @@ struct RequestFraming {
     /// whitespace before the colon and folded lines.
     private func plainValue(of name: StaticString, in text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         let count = name.utf8CodeUnitCount
-        guard text.count >= count, matches(UnsafeRawBufferPointer(rebasing: text[..<count]), name) else { return nil }
+        guard text.count >= count, isSame(text[..<count], name) else { return nil }
         let rest = text[count...]
         return UnsafeRawBufferPointer(rebasing: rest.first == UInt8(ascii: " ") ? rest.dropFirst() : rest)
     }
 
-    private func matches(_ bytes: UnsafeRawBufferPointer, _ lowercase: StaticString) -> Bool {
-        lowercase.withUTF8Buffer { expected in
-            bytes.count == expected.count
-                && zip(bytes, expected).allSatisfy { byte, other in
-                    byte == other || ((UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) && byte | 0x20 == other)
-                }
-        }
-    }
-
-    private mutating func endHead() -> HTTPResponseStatus? {
+    /// What a request declares to have is for the head's reader to refuse, who can then say so in the right form.
+    private mutating func endHead() {
         let length = contentLength ?? 0
-        guard length <= limits.bodySize else { return .payloadTooLarge }
         state = isChunked ? .chunkSize(digits: 0, size: 0) : length > 0 ? .body(left: length) : .head
         hasRequestLine = false
         sawEmptyLine = false
@@ -202,6 +200,5 @@ struct RequestFraming {
         contentLength = nil
         isChunked = false
         bodySize = 0
-        return nil
     }
 }

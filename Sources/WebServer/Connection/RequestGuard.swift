@@ -23,11 +23,17 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         /// A WebSocket request waits for its decision.
         case deciding(since: NIODeadline)
         /// Requests before the refused one are still being answered; it is its turn when so many are left.
-        case refusing(HTTPResponseStatus, turn: Int)
+        case refusing(Refusal, turn: Int)
         /// The last answer is written. Once it is flushed, the peer has until then to close.
         case closing(by: NIODeadline?)
         /// The connection is a WebSocket now.
         case left
+    }
+
+    private struct Refusal {
+        let status: HTTPResponseStatus
+        /// Nil when it is not known what was asked.
+        let head: HTTPRequestHead?
     }
 
     /// How long a peer that was told to go may take before it is cut off.
@@ -37,6 +43,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private let bytes: ByteGuard
     private let isTLS: Bool
     private let route: WebSocketRoute?
+    private let form: RefusalForm?
     private let upgraded: EventLoopPromise<WebSocketSession?>?
     /// What is removed with this handler when the connection becomes a WebSocket.
     private let httpHandlers: [any RemovableChannelHandler]
@@ -45,21 +52,23 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var context: ChannelHandlerContext?
     /// Requests passed on whose answer has not ended.
     private var pendingCount = 0
-    /// The last request passed on has not ended.
-    private var isReceiving = false
+    /// Of the last request passed on, while that has not ended.
+    private var receivedHead: HTTPRequestHead?
+    private var isReceiving: Bool { receivedHead != nil }
     private var hasResponseBegun = false
     /// Nothing more is served after the pending requests.
     private var isLast = false
     private var lastActivity = NIODeadline.now()
 
     init(
-        limits: ConnectionLimits, bytes: ByteGuard, isTLS: Bool, route: WebSocketRoute?,
+        limits: ConnectionLimits, bytes: ByteGuard, isTLS: Bool, route: WebSocketRoute?, form: RefusalForm? = nil,
         upgraded: EventLoopPromise<WebSocketSession?>?, httpHandlers: [any RemovableChannelHandler]
     ) {
         self.limits = limits
         self.bytes = bytes
         self.isTLS = isTLS
         self.route = route
+        self.form = form
         self.upgraded = upgraded
         self.httpHandlers = httpHandlers
     }
@@ -82,19 +91,19 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         guard case .serving = state else { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
-            if let status = refusal(of: head) { return refuse(status) }
+            if let status = refusal(of: head, bodySize: limits.bodySize) { return refuse(status, head) }
             if let route, pendingCount == 0, isWebSocketRequest(head) {
                 return decide(head, by: route, context: context)
             }
             pendingCount += 1
-            isReceiving = true
+            receivedHead = head
             // The parser reads nothing after a request that asks for an upgrade, even one we ignore.
             if !head.isKeepAlive || asksForUpgrade(head) { isLast = true }
             context.fireChannelRead(data)
         case .body:
             context.fireChannelRead(data)
         case .end:
-            isReceiving = false
+            receivedHead = nil
             context.fireChannelRead(data)
             if isLast {
                 bytes.discard()
@@ -105,7 +114,9 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// Answers the request being received, once those before it are answered, and ends the connection.
-    private func refuse(_ status: HTTPResponseStatus) {
+    ///
+    /// - Parameter head: Of a request that was not passed on.
+    private func refuse(_ status: HTTPResponseStatus, _ head: HTTPRequestHead? = nil) {
         guard let context else { return }
         switch state {
         case .serving, .deciding: break
@@ -113,7 +124,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         }
         bytes.discard()
         let wasReceiving = isReceiving
-        isReceiving = false
+        let refusal = Refusal(status: status, head: head ?? receivedHead)
+        receivedHead = nil
         // A route that reads the body would otherwise take the part that came for the whole. It comes first, since
         // what follows may close the connection at once.
         if wasReceiving { context.fireErrorCaught(HTTPError(.init(code: Int(status.code)))) }
@@ -125,20 +137,27 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
             state = .serving
         } else {
             let turn = wasReceiving ? 1 : 0
-            state = .refusing(status, turn: turn)
-            if pendingCount == turn { writeRefusal(status, context: context) }
+            state = .refusing(refusal, turn: turn)
+            if pendingCount == turn { write(refusal, context: context) }
         }
     }
 
-    private func writeRefusal(_ status: HTTPResponseStatus, context: ChannelHandlerContext) {
-        var headers: HTTPHeaders = ["connection": "close", "content-length": "0"]
-        switch status {
+    private func write(_ refusal: Refusal, context: ChannelHandlerContext) {
+        let answer = refusal.head.flatMap { form?.answer($0, refusal.status) }
+        var headers: HTTPHeaders = [
+            "connection": "close", "content-length": String(answer?.body.readableBytes ?? 0),
+        ]
+        for field in answer?.fields ?? [:] { headers.add(name: field.name.rawName, value: field.value) }
+        switch refusal.status {
         case .methodNotAllowed: headers.add(name: "allow", value: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
         case .upgradeRequired: headers.add(name: "sec-websocket-version", value: "13")
         default: break
         }
-        let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
+        let head = HTTPResponseHead(version: .http1_1, status: refusal.status, headers: headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if let answer, refusal.head?.method != .HEAD {
+            context.write(wrapOutboundOut(.body(.byteBuffer(answer.body))), promise: nil)
+        }
         endConnection(after: .end(nil), context: context)
     }
 
@@ -231,9 +250,9 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
             hasResponseBegun = false
             pendingCount = max(0, pendingCount - 1)
             lastActivity = .now()
-            if case .refusing(let status, let turn) = state {
+            if case .refusing(let refusal, let turn) = state {
                 context.write(data, promise: promise)
-                if pendingCount == turn { writeRefusal(status, context: context) }
+                if pendingCount == turn { write(refusal, context: context) }
             } else if isLast, pendingCount == 0 {
                 endConnection(after: .end(trailers), context: context, promise: promise)
             } else {

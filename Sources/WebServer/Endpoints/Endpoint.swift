@@ -35,7 +35,20 @@ public struct Endpoint: Sendable {
     /// Verifies with the secret of now, then with that of before, and decodes.
     ///
     /// - Returns: What it is, and the adapter that answers it.
+    /// - Throws: `receiverMismatch` also for a message in whose namespace this endpoint does not speak.
     func receive(
+        _ request: WebhookRequest, now: Instant
+    ) throws(WebhookFault) -> (event: WebhookEvent, adapter: any PlatformAdapter) {
+        let received = try verified(request, now: now)
+        if identity == nil, case .messages(let messages) = received.event,
+            messages.contains(where: { $0.identity == nil })
+        {
+            throw .receiverMismatch
+        }
+        return received
+    }
+
+    private func verified(
         _ request: WebhookRequest, now: Instant
     ) throws(WebhookFault) -> (event: WebhookEvent, adapter: any PlatformAdapter) {
         do throws(WebhookFault) {

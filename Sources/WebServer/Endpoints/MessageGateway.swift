@@ -24,6 +24,7 @@ struct MessageGateway: Sendable {
         let user: UserID
         let role: Role
         let key: MessageKey?
+        let isDraw: Bool
         let route: ReplyRoute
         let address: StoredAddress?
         /// Whether the response to the request could say the reply.
@@ -60,8 +61,13 @@ struct MessageGateway: Sendable {
         let key = Self.key(message, namespace: namespace, endpoint: endpoint)
         let pending = service.enqueue(
             Request(user: userID, chat: chat, role: role, key: key, content: content, route: route))
+        let isDraw =
+            switch content {
+            case .command(.draw), .badArgument(.draw, _): true
+            default: false
+            }
         return Asked(
-            message: message, user: userID, role: role, key: key, route: route, address: address,
+            message: message, user: userID, role: role, key: key, isDraw: isDraw, route: route, address: address,
             hasResponse: hasResponse && endpoint.adapter.answersInResponse(to: message), pending: pending)
     }
 
@@ -75,7 +81,7 @@ struct MessageGateway: Sendable {
             if case .call = asked.route { dispatcher.lookAgain(endpoint.name) }
             throw error
         }
-        metrics.count(response.outcome.code, endpoint.platform, isRepeated: response.isRepeated)
+        metrics.count(response.outcome.code, endpoint.platform, isDraw: asked.isDraw && !response.isRepeated)
         let text = words.text(for: response, role: asked.role)
         let isConflict = response.outcome == .badArgument(.messageKeyReused)
         if response.outcome == .ok(.erased) { addressBook.forget(asked.user) }

@@ -8,7 +8,7 @@ public final class ServerMetrics: Sendable {
     /// What each metric means, for whoever reads `/metrics`.
     public static let help = [
         "hongbao_messages_total": "Messages answered, by platform and code.",
-        "hongbao_draws_total": "Draws decided, by result.",
+        "hongbao_draws_total": "Answers to draw commands, by code; one that came again counts once.",
         "hongbao_refusals_total": "Webhook requests refused, by platform and fault.",
         "hongbao_replies_total": "Replies that went out by calls, by platform and what became of them.",
         "hongbao_batch_requests": "Requests decided in one batch.",
@@ -16,6 +16,7 @@ public final class ServerMetrics: Sendable {
         "hongbao_waiting_requests": "Requests in front of the writer.",
         "hongbao_active_users": "Sessions that hold a place.",
         "hongbao_queued_users": "Sessions that wait.",
+        "hongbao_open_connections": "Open connections of the main listener.",
     ]
 
     private let messages: [Platform: [OutcomeCode: Counter]]
@@ -27,46 +28,51 @@ public final class ServerMetrics: Sendable {
     private let waiting: Gauge
     private let active: Gauge
     private let queued: Gauge
+    let openConnections: Meter
+
+    /// What a draw command is never answered.
+    private static let codesOfOtherCommands: Set<OutcomeCode> = [.ok, .notPermitted, .unknownCommand]
 
     /// - Parameters:
     ///   - platforms: Those that have an endpoint; nothing is counted for others.
     ///   - factory: Where the figures are kept.
     public init(platforms: Set<Platform>, factory: any MetricsFactory) {
         func counters<Key: Hashable & CaseIterable & RawRepresentable<String>>(
-            _ label: String, _ name: String, _ more: [(String, String)] = []
+            _ label: String, _ name: String, _ more: [(String, String)] = [], without left: Set<Key> = []
         ) -> [Key: Counter] {
             Dictionary(
-                uniqueKeysWithValues: Key.allCases.map { key in
+                uniqueKeysWithValues: Key.allCases.filter { !left.contains($0) }.map { key in
                     (key, Counter(label: label, dimensions: more + [(name, key.rawValue)], factory: factory))
                 })
         }
         func byPlatform<Key: Hashable & CaseIterable & RawRepresentable<String>>(
-            _ label: String, _ name: String
+            _ label: String, _ name: String, without left: Set<Key> = []
         ) -> [Platform: [Key: Counter]] {
             Dictionary(
                 uniqueKeysWithValues: platforms.map { platform in
-                    (platform, counters(label, name, [("platform", platform.rawValue)]))
+                    (platform, counters(label, name, [("platform", platform.rawValue)], without: left))
                 })
         }
         messages = byPlatform("hongbao_messages_total", "code")
-        draws = counters("hongbao_draws_total", "code")
+        draws = counters("hongbao_draws_total", "code", without: Self.codesOfOtherCommands)
         refusals = byPlatform("hongbao_refusals_total", "fault")
-        replies = byPlatform("hongbao_replies_total", "delivery")
+        replies = byPlatform("hongbao_replies_total", "delivery", without: [.pending])
         batchSize = Recorder(label: "hongbao_batch_requests", factory: factory)
         commitDuration = Metrics.Timer(label: "hongbao_commit_duration_seconds", factory: factory)
         waiting = Gauge(label: "hongbao_waiting_requests", factory: factory)
         active = Gauge(label: "hongbao_active_users", factory: factory)
         queued = Gauge(label: "hongbao_queued_users", factory: factory)
+        openConnections = Meter(label: "hongbao_open_connections", factory: factory)
     }
 
-    /// - Parameter isRepeated: A message that came again is answered again, but draws nothing.
-    func count(_ code: OutcomeCode, _ platform: Platform, isRepeated: Bool) {
+    /// - Parameter isDraw: Whether it was a draw command that had not come before.
+    func count(_ code: OutcomeCode, _ platform: Platform, isDraw: Bool) {
         messages[platform]?[code]?.increment()
-        if !isRepeated { countDraw(code) }
+        if isDraw { countDraw(code) }
     }
 
     func countDraw(_ code: OutcomeCode) {
-        if code == .won || code == .missed { draws[code]?.increment() }
+        draws[code]?.increment()
     }
 
     func count(_ fault: WebhookFault, _ platform: Platform) {

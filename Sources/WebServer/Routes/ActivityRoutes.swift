@@ -9,7 +9,8 @@ internal import Lottery
 /// The chat commands for players of the web page.
 ///
 /// A page's player is in no chat, so only activities for every chat (`*`) are theirs. With `sessionId` they act in that
-/// session of the gate, without it in one of their own.
+/// session of the gate, which leaves only when the page says so. Without it they act in one of their own, which no page
+/// can leave: it leaves with the draw, as in chat.
 ///
 /// - Source: spec.md section 8.
 struct ActivityRoutes: Sendable {
@@ -50,11 +51,18 @@ struct ActivityRoutes: Sendable {
         let key = requestID.flatMap { id in
             MessageKey(sentAt: nil, text: "web-" + StableKey.text(of: "\(user.text.utf8.count):\(user)\(id)"))
         }
+        let ownSession = SessionID("page-of-\(user)")
         let response = try await service.submit(
             Activities.Request(
                 user: user, chat: nil, role: .player, key: key, content: content,
-                pageSession: page.map { SessionID(page: $0) } ?? SessionID("page-of-\(user)")))
-        if !response.isRepeated { metrics.countDraw(response.outcome.code) }
+                pageSession: page.map { SessionID(page: $0) } ?? ownSession))
+        if content == .command(.draw), !response.isRepeated {
+            metrics.countDraw(response.outcome.code)
+            if page == nil, Self.isLastDraw(response.outcome) {
+                // What was won is won, whatever becomes of the place.
+                _ = try? await service.submit(SessionRequest(session: ownSession, action: .leave))
+            }
+        }
         let data = json(response)
         switch response.outcome {
         case .busy: return Envelope.response(.serviceUnavailable, words.text(for: response, role: .player), data)
@@ -62,6 +70,14 @@ struct ActivityRoutes: Sendable {
         case .badArgument(.messageKeyReused):
             return Envelope.response(.conflict, words.text(for: response, role: .player), data)
         default: return Envelope.success(data)
+        }
+    }
+
+    /// Whether there is nothing left to draw for.
+    private static func isLastDraw(_ outcome: Outcome) -> Bool {
+        switch outcome {
+        case .won, .alreadyWon, .gameIDUsed, .attemptsUsed, .erasedBefore: true
+        default: false
         }
     }
 

@@ -15,13 +15,25 @@ enum Envelope {
     }
 
     static func response(_ status: HTTPResponse.Status, _ message: String, _ data: JSONValue?) -> Response {
+        let (fields, body) = parts(status, message, data)
+        return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: body))
+    }
+
+    static func parts(
+        _ status: HTTPResponse.Status, _ message: String, _ data: JSONValue?
+    ) -> (fields: HTTPFields, body: ByteBuffer) {
         var bytes: [UInt8] = []
         JSONWriter.append(
             .object(["code": .integer(Int64(status.code)), "msg": .string(message), "data": data ?? .null]),
             to: &bytes)
-        return Response(
-            status: status, headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+        var fields: HTTPFields = [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"]
+        switch status {
+        case .serviceUnavailable: fields[.retryAfter] = "1"
+        // By then the minute in which a player asked too often is over.
+        case .tooManyRequests: fields[.retryAfter] = "60"
+        default: break
+        }
+        return (fields, ByteBuffer(bytes: bytes))
     }
 }
 

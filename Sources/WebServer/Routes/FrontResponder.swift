@@ -10,20 +10,26 @@ internal import NIOHTTP1
 struct FrontResponder<Routes: HTTPResponder<ServerContext>>: HTTPResponder {
     let routes: Routes
     let methods: RouteMethods
-    /// Pages of these origins may read the answers of `/api`: `scheme://host[:port]`, compared as they are written. An
-    /// origin that is not listed gets none of the headers, so its browser keeps the answer from the page.
-    let origins: Set<String>
+    let api: APIPlace
     let logger: Logger
 
     func respond(to request: Request, context: ServerContext) async throws -> Response {
         let path = request.uri.path
-        guard path == "/api" || path.hasPrefix("/api/") else { return try await answer(request, path, nil, context) }
+        guard api.contains(path) else { return try await answer(request, path, nil, context) }
         let origin = request.headers[.origin]
-        if request.method == .options, origin != nil, request.headers[.accessControlRequestMethod] != nil {
-            return withHeaders(Response(status: .noContent), for: origin, isPreflight: true)
+        let isPreflight =
+            request.method == .options && origin != nil && request.headers[.accessControlRequestMethod] != nil
+        var response =
+            isPreflight && methods[path] != nil
+            ? Response(status: .noContent)
+            : try await answer(request, path, { Envelope.response($0, $1, nil) }, context)
+        for field in api.fields(for: origin) { response.headers[field.name] = field.value }
+        if isPreflight, response.headers[.accessControlAllowOrigin] != nil {
+            response.headers[.accessControlAllowMethods] = "GET, POST"
+            response.headers[.accessControlAllowHeaders] = "authorization, content-type"
+            response.headers[.accessControlMaxAge] = "600"
         }
-        return withHeaders(
-            try await answer(request, path, { Envelope.response($0, $1, nil) }, context), for: origin)
+        return response
     }
 
     /// - Parameter form: Puts a status and what a person reads into the form of the place; nil: nothing but the status.
@@ -56,20 +62,6 @@ struct FrontResponder<Routes: HTTPResponder<ServerContext>>: HTTPResponder {
             response.headers[.retryAfter] = "5"
             return response
         }
-    }
-
-    private func withHeaders(_ response: Response, for origin: String?, isPreflight: Bool = false) -> Response {
-        guard !origins.isEmpty else { return response }
-        var response = response
-        response.headers[.vary] = "Origin"
-        guard let origin, origins.contains(origin) else { return response }
-        response.headers[.accessControlAllowOrigin] = origin
-        if isPreflight {
-            response.headers[.accessControlAllowMethods] = "GET, POST"
-            response.headers[.accessControlAllowHeaders] = "authorization, content-type"
-            response.headers[.accessControlMaxAge] = "600"
-        }
-        return response
     }
 }
 

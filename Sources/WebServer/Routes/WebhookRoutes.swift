@@ -45,7 +45,7 @@ struct WebhookRoutes: Sendable {
         } catch {
             metrics.count(error, endpoint.platform)
             refusalLog.note(error, endpoint.name, now: clock())
-            return Self.response(endpoint.adapter.refusal(error))
+            return Self.response(endpoint.adapter.refusal(error, of: webhookRequest))
         }
         switch event {
         case .answer(let response): return Self.response(response)
@@ -130,19 +130,5 @@ struct WebhookRoutes: Sendable {
         guard !answer.body.isEmpty else { return Response(status: status, headers: headers) }
         return Response(
             status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))
-    }
-}
-
-/// The part of an address behind the question mark.
-enum QueryText {
-    /// Items in order, percent-decoded; `+` stays what it is (RFC 3986). What does not decode to UTF-8 is left out.
-    static func items(of text: String) -> [(name: String, value: String)] {
-        text.split(separator: "&").prefix(64).compactMap { item in
-            let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = String(parts[0]).removingPercentEncoding,
-                let value = parts.count == 2 ? String(parts[1]).removingPercentEncoding : ""
-            else { return nil }
-            return (name, value)
-        }
     }
 }

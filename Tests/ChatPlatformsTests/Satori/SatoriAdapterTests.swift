@@ -82,7 +82,8 @@ struct SatoriAdapterTests {
             userID: "30001", chatID: "88001", messageID: "command:1760000020001:30001",
             text: "/抽奖开始 周末福利 3 true <b> 1.5", dedupe: "discord:20001:88001:command:1760000020001:30001")
         expected.account = "discord/20001"
-        expected.identity = "discord"
+        // Named by nobody, a login must not speak for the users of a Discord endpoint.
+        expected.identity = nil
         expected.isMentioned = true
         expected.sentAt = Instant(milliseconds: 1_760_000_020_001)
         expected.address = ReplyAddress(chat: "88001", isPrivate: false, user: "30001", account: "discord/20001")
@@ -108,9 +109,28 @@ struct SatoriAdapterTests {
         #expect(message.isPrivate && message.address?.isPrivate == true)
     }
 
-    @Test(arguments: ["qq", "telegram", "a-b_9", String(repeating: "a", count: 32)])
+    @Test(arguments: ["kook", "onebot", "lark", "a-b_9", String(repeating: "a", count: 32)])
     func platformOfTheLoginIsTheIdentity(platform: String) throws {
         #expect(try edited("login.platform", "\"\(platform)\"").identity == platform)
+    }
+
+    /// Spec.md section 2: an endpoint never speaks for another namespace. `red` is the one that Satori brings itself.
+    @Test(arguments: [
+        "web", "webhook", "local", "console", "command-line", "qq", "qqbot", "telegram", "discord", "feishu",
+        "dingtalk", "wecom", "wechat", "slack", "line", "mattermost", "rocketchat", "matrix",
+    ])
+    func anotherEndpointsNamespaceIsSpokenForOnlyWhereItIsNamed(_ platform: String) throws {
+        #expect(try edited("login.platform", "\"\(platform)\"").identity == nil)
+        let body = try EditedJSON.bytes(Self.body, "login.platform", "\"\(platform)\"")
+        let adapter = try SatoriAdapter(PlatformSettings(Self.settings.merging(["platforms": platform]) { $1 }))
+        guard case .messages(let messages) = try adapter.receive(request(body), now: Self.now) else { return }
+        #expect(messages.map(\.identity) == [platform])
+    }
+
+    @Test func everyDefaultNamespaceIsAnotherEndpoints() throws {
+        for namespace in Platform.allCases.compactMap(\.defaultIdentity) {
+            #expect(try edited("login.platform", "\"\(namespace)\"").identity == nil, "\(namespace)")
+        }
     }
 
     @Test(arguments: [

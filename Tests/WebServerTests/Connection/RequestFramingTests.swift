@@ -22,7 +22,7 @@ struct RequestFramingTests {
                 lengths.append(length + count)
                 length = 0
                 rest = rest.dropFirst(count)
-            case .refused(let status):
+            case .refused(let status, _):
                 return (status, lengths, false)
             }
         }
@@ -99,8 +99,6 @@ struct RequestFramingTests {
             #expect(
                 status(get("/", Array(repeating: "a:b", count: 6)), size: size) == .requestHeaderFieldsTooLarge)
             #expect(status(get("/", ["Content-Length: 10"]), size: size) == nil)
-            #expect(status(get("/", ["Content-Length: 11"]), size: size) == .payloadTooLarge)
-            #expect(status(get("/", ["Content-Length: 2147483648"]), size: size) == .payloadTooLarge)
             let chunks = get("/", ["Transfer-Encoding: chunked"]) + "5\r\nhello\r\n5\r\nhello\r\n"
             #expect(status(chunks + "0\r\n\r\n", size: size) == nil)
             #expect(status(chunks + "1\r\n", size: size) == .payloadTooLarge)

@@ -143,17 +143,41 @@ struct PlatformEndToEndTests {
         }
     }
 
-    @Test(arguments: cases)
-    func botsAndEditsAreLeftAlone(_ example: Case) async throws {
+    /// What a platform sends beside messages of people, by its name.
+    private static func requestsOfNobody(_ peer: any PlatformPeer, like message: PeerMessage) -> [String: PeerRequest] {
+        var requests = peer.others(like: message)
+        for (kind, canCome) in [(PeerMessage.Kind.bot, peer.hasBots), (.edited, peer.hasEdits)] where canCome {
+            var message = message
+            message.kind = kind
+            requests["\(kind)"] = peer.request(message)
+        }
+        return requests
+    }
+
+    /// Programs that sign by Standard Webhooks, Discord's interactions and DingTalk's robots bring nothing of the kind.
+    @Test func onlyThreePlatformsBringNothingButMessagesOfPeople() {
+        let message = PeerMessage(user: "u1", chat: "g1", id: 1, text: "抽奖", sentAt: ManualClock().now)
+        let silent = Self.cases.filter { Self.requestsOfNobody($0.peer, like: message).isEmpty }
+        #expect(Set(silent.map(\.peer.platform)) == [.webhook, .discord, .dingtalk])
+    }
+
+    @Test(arguments: cases.filter { ![.webhook, .discord, .dingtalk].contains($0.peer.platform) })
+    func botsEditsAndEventsAreLeftAlone(_ example: Case) async throws {
         try await playing(example.peer) { scene in
             _ = try await scene.reply(to: scene.message("绑定 独行者", id: 1))
-            for (kind, canCome) in [(PeerMessage.Kind.bot, scene.peer.hasBots), (.edited, scene.peer.hasEdits)] {
-                guard canCome else { continue }
-                let response = try await scene.send(scene.peer.request(scene.message("抽奖", id: 7, kind: kind)))
-                #expect(response.status == scene.peer.silentStatus, "\(kind): \(response.status) \(response.text)")
-                #expect(scene.peer.reply(in: response) == nil, "\(kind): \(response.text)")
+            scene.server.clock.advance(seconds: 10)
+            let asked = scene.server.sum("hongbao_messages_total")
+            let draw = scene.message("抽奖", id: 7)
+            for (name, request) in Self.requestsOfNobody(scene.peer, like: draw) {
+                let response = try await scene.send(request)
+                #expect(response.status == scene.peer.silentStatus, "\(name): \(response.status) \(response.text)")
+                #expect(scene.peer.reply(in: response) == nil, "\(name): \(response.text)")
+                #expect(scene.server.sum("hongbao_messages_total") == asked, "\(name)")
             }
             #expect(try await scene.server.drawCount() == 0)
+            // Of a person the same is a draw.
+            let drawn = try await scene.reply(to: draw)
+            #expect(drawn?.contains("恭喜中奖") == true, "\(drawn ?? "nothing")")
         }
     }
 

@@ -136,6 +136,12 @@ struct TestServer: Sendable {
         return line.flatMap { Int($0.dropFirst(series.count + 1)) } ?? 0
     }
 
+    /// The sum of a counter's series.
+    func sum(_ name: String) -> Int {
+        registry.text().split(separator: "\n").filter { $0.hasPrefix(name + "{") }
+            .compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }.reduce(0, +)
+    }
+
     func drawCount() async throws -> Int {
         try await store.ledger(of: "spring", from: 0, limit: 100_000).count { row in
             if case .draw = row.event { true } else { false }

@@ -2,6 +2,9 @@ import Activities
 import Basics
 import ChatPlatforms
 import Foundation
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
 import SQLiteStore
 import TestSupport
 import Testing
@@ -130,6 +133,7 @@ struct HostileBodyTests {
         }
     }
 
+    /// Row 36 goes before row 29 where a member is not ours: nothing reads its number, so none is too large.
     @Test(arguments: HostileSender.json)
     func whatIsNotKnownIsPassedOver(_ sender: HostileSender) async throws {
         try await sender.attacking { (server: TestServer) async throws in
@@ -243,6 +247,31 @@ struct HostileBodyTests {
                 #expect(honest.allSatisfy { $0.status == 200 }, "\(document)")
             }
             #expect(try await server.store.data(of: "qq:1").gameID == nil)
+        }
+    }
+
+    /// In the project's own form the sender's author is told which field it is; on a platform nobody reads that.
+    @Test(arguments: [
+        (#""user_id":"1","#, #""user_id":null,"#, "data.user_id"), (#""user_id":"1","#, "", "data.user_id"),
+        (#""chat_id":"g""#, #""chat_id":1"#, "data.chat_id"), (#""message_id":"m1","#, "", "data.message_id"),
+        (#""text":"绑定 独行者""#, #""text":1"#, "data.text"), (#""data":{"#, #""data":null,"d":{"#, "data"),
+        (#""text":"绑定 独行者""#, #""text":"a","is_admin":"yes""#, "data.is_admin"),
+        (#""type":"chat.message","#, #""type":"chat.message","timestamp":1,"#, "timestamp"),
+    ])
+    func theFieldIsNamedToAWebhooksAuthor(_ old: String, _ new: String, _ field: String) async throws {
+        let sender = HostileSender.webhook
+        try await sender.attacking { (server: TestServer) async throws in
+            let body = Self.field(sender, [(old, [new])]).map { Array($0.utf8) }[0]
+            let signed = sender.sign(body, 1, server.clock.now)
+            let response = try await server.send(PeerRequest(headers: signed.headers, body: body), to: sender.path)
+            #expect(response.status == 400)
+            #expect(response.text == #"{"error":"malformed_body","field":"\#(field)"}"#)
+            // Whoever cannot sign learns nothing.
+            var headers = signed.headers
+            headers["webhook-signature"] = "v1,AAAA"
+            let forged = try await server.send(PeerRequest(headers: headers, body: body), to: sender.path)
+            #expect(forged.status == 401 && forged.body.isEmpty)
+            #expect(server.counter(#"hongbao_refusals_total{fault="malformed_body",platform="webhook"}"#) == 1)
         }
     }
 
@@ -371,6 +400,56 @@ struct HostileBodyTests {
             }
             #expect(try await server.store.data(of: "qq:1").gameID == nil)
         }
+    }
+
+    /// Row 38: whatever names an address, nobody goes there.
+    @Test(arguments: HostileSender.xml)
+    func nothingIsFetchedForAnXML(_ sender: HostileSender) async throws {
+        let visits = NIOLockedValueBox(0)
+        let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .childChannelInitializer { channel in
+                visits.withLockedValue { $0 += 1 }
+                return channel.close()
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let url = "http://127.0.0.1:\(try #require(listener.localAddress?.port))/x"
+        try await sender.attacking { (server: TestServer) async throws in
+            let document = HostileSender.xml("1", 1, "绑定 独行者", server.clock.now)
+            for (number, text) in [
+                "<!DOCTYPE xml [<!ENTITY f SYSTEM \"\(url)\">]>" + document.replacing("独行者", with: "&f;"),
+                "<!DOCTYPE xml [<!ENTITY f SYSTEM \"\(url)\">]>"
+                    + document.replacing("<xml>", with: "<xml><a>&f;</a>"),
+                "<!DOCTYPE xml [<!ENTITY % p SYSTEM \"\(url)\"> %p;]>" + document,
+                "<!DOCTYPE xml SYSTEM \"\(url)\">" + document, "<!DOCTYPE xml PUBLIC \"x\" \"\(url)\">" + document,
+                "<?xml-stylesheet type=\"text/xsl\" href=\"\(url)\"?>" + document,
+                document.replacing(
+                    "<xml>", with: "<xml xmlns:xi=\"http://www.w3.org/2001/XInclude\"><xi:include href=\"\(url)\"/>"),
+                document.replacing(
+                    "<xml>",
+                    with: "<xml xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\" i:schemaLocation=\"x \(url)\">"),
+            ].enumerated() {
+                #expect(text != document)
+                for body in [HostileSender.sealed(text), text] {
+                    let (response, honest) = try await sender.attack(server, Array(body.utf8), id: 100 + number)
+                    #expect([400, 401].contains(response?.status), "\(text)")
+                    #expect(honest.allSatisfy { $0.status == 200 })
+                }
+            }
+            // And an address that a person writes, or that stands in an element of a good message.
+            for text in [
+                HostileSender.xml("1", 1, url, server.clock.now),
+                HostileSender.xml("1", 2, "绑定 " + url, server.clock.now),
+                document.replacing("<xml>", with: "<xml><PicUrl>\(url)</PicUrl><Url>\(url)</Url>"),
+            ] {
+                let (response, _) = try await sender.attack(server, Array(HostileSender.sealed(text).utf8), id: 200)
+                #expect(response?.status == 200)
+            }
+        }
+        #expect(visits.withLockedValue { $0 } == 0)
+        // The listener does see whoever comes.
+        await (try await RawConnection.open(try #require(listener.localAddress?.port))).close()
+        #expect(await eventually { visits.withLockedValue { $0 } == 1 })
+        try await listener.close()
     }
 
     /// A comment inside an id would make two readers see two ids.

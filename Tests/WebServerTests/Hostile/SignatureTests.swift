@@ -3,6 +3,7 @@ import Basics
 import ChatPlatforms
 import Crypto
 import Foundation
+import GRDB
 import SQLiteStore
 import TestSupport
 import Testing
@@ -67,7 +68,8 @@ struct SignatureTests {
                     #expect(try await send(server, body) { $0[name] = value }.status == 401, "\(name)")
                 }
             }
-            // Ten thousand do not even fit.
+            // Ten thousand do not even fit: they are 480 kB, and all fields together may have 16 KiB, so that the answer is
+            // 431 before anybody looks for a signature.
             var connection = try await HostileConnection(server.port)
             let many = Array(repeating: signature, count: 10_000).joined(separator: " ")
             let response = try await connection.exchange(
@@ -186,7 +188,12 @@ struct SignatureTests {
     }
 
     @Test func theSameIdForSomethingElseIsAConflict() async throws {
-        try await attacking { (server: TestServer) async throws in
+        let folder = FileManager.default.temporaryDirectory.appending(path: "hongbao-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "hongbao.db").path
+        let endpoints = try Self.sender.endpoint.map { [try $0()] } ?? []
+        try await TestServer.run(endpoints, path: path) { (server: TestServer) async throws in
             let first = try await send(server, Self.body("绑定 独行者"))
             #expect(first.status == 200)
             for (text, user) in [("绑定 独行者", "2"), ("抽奖", "1"), ("绑定 同行者", "1"), ("我的绑定", "1")] {
@@ -201,6 +208,13 @@ struct SignatureTests {
             #expect(try await server.store.data(of: "qq:2").gameID == nil)
             #expect(try await server.drawCount() == 0)
         }
+        // Each attempt stands in the audit log, by whoever made it.
+        let audited = try DatabaseQueue(path: path).read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT actor, target, result FROM bot_audit_log WHERE action = 'message.reused' ORDER BY id")
+        }
+        #expect(audited.map { $0["actor"] as String } == ["qq:2", "qq:1", "qq:1", "qq:1"])
+        #expect(audited.allSatisfy { ($0["target"] as String).contains("msg_1") && $0["result"] == "bad_argument" })
     }
 
     // MARK: Rows 64 and 65

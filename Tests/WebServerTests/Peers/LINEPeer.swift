@@ -36,6 +36,17 @@ struct LINEPeer: PlatformPeer {
 
     func stale(_ message: PeerMessage) -> PeerRequest? { nil }
 
+    func others(like message: PeerMessage) -> [String: PeerRequest] {
+        [
+            "of a user who is not named": ["source": ["type": "group", "groupId": message.chat ?? "g"]],
+            "of another source": ["source": ["type": "bot", "userId": message.user]],
+            "in standby": ["mode": "standby"], "a follow": ["type": "follow"], "an unsend": ["type": "unsend"],
+        ].mapValues { changes in
+            let body = body(of: message, changes: changes)
+            return PeerRequest(headers: headers(signing: body), body: body)
+        }
+    }
+
     func reply(in response: PeerResponse) -> String? { nil }
 
     func reply(in call: PeerRequest) -> String? {
@@ -59,10 +70,10 @@ struct LINEPeer: PlatformPeer {
         ]
     }
 
-    private func body(of message: PeerMessage, suffix: String = "") -> [UInt8] {
+    private func body(of message: PeerMessage, suffix: String = "", changes: [String: Any] = [:]) -> [UInt8] {
         var source = ["type": "user", "userId": message.user]
         if let chat = message.chat { source = ["type": "group", "userId": message.user, "groupId": chat] }
-        let event: [String: Any] = [
+        var event: [String: Any] = [
             "type": "message", "mode": "active", "timestamp": message.sentAt.milliseconds, "source": source,
             "webhookEventId": "01JEXAMPLE\(message.id)", "deliveryContext": ["isRedelivery": false],
             "replyToken": "reply\(message.id)",
@@ -70,6 +81,7 @@ struct LINEPeer: PlatformPeer {
                 "id": "5\(message.id)", "type": "text", "quoteToken": "q\(message.id)", "text": message.text + suffix,
             ],
         ]
+        event.merge(changes) { $1 }
         return JSONFields.bytes(["destination": "Ubot0001", "events": [event]])
     }
 }

@@ -12,7 +12,7 @@ struct MattermostPeer: PlatformPeer {
     var hasEdits: Bool { false }
     var hasBots: Bool { false }
 
-    func settings(api: String) -> [String: String] { ["token": Self.token] }
+    func settings(api: String) -> [String: String] { ["token": Self.token, "bot_user_id": Self.id("bot")] }
 
     func handshake(at now: Instant) -> (request: PeerRequest, isRight: @Sendable (PeerResponse) -> Bool)? { nil }
 
@@ -21,6 +21,12 @@ struct MattermostPeer: PlatformPeer {
     func tampered(_ message: PeerMessage) -> PeerRequest { request(message, token: "mm-outgoing-token-for-tests-02") }
 
     func stale(_ message: PeerMessage) -> PeerRequest? { nil }
+
+    func others(like message: PeerMessage) -> [String: PeerRequest] {
+        var own = message
+        own.user = "bot"
+        return ["its own": request(own)]
+    }
 
     func reply(in response: PeerResponse) -> String? {
         guard response.headers["content-type"]?.hasPrefix("application/json") == true else { return nil }

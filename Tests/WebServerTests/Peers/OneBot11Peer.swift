@@ -21,8 +21,20 @@ struct OneBot11Peer: PlatformPeer {
 
     func handshake(at now: Instant) -> (request: PeerRequest, isRight: @Sendable (PeerResponse) -> Bool)? { nil }
 
-    func request(_ message: PeerMessage) -> PeerRequest {
-        let body = body(message)
+    func request(_ message: PeerMessage) -> PeerRequest { signed(body(message)) }
+
+    /// The bot's own messages come back, as messages or as what was sent, and so do the system's.
+    func others(like message: PeerMessage) -> [String: PeerRequest] {
+        var own = message
+        own.user = String(selfID)
+        return [
+            "its own": signed(body(own)),
+            "what it sent": signed(body(message, ["post_type": "message_sent"])),
+            "the system's": signed(body(message, ["sub_type": "notice"])),
+        ]
+    }
+
+    private func signed(_ body: [UInt8]) -> PeerRequest {
         let code = HMAC<Insecure.SHA1>.authenticationCode(
             for: Data(body), using: SymmetricKey(data: Data(secret.utf8)))
         return PeerRequest(
@@ -43,7 +55,7 @@ struct OneBot11Peer: PlatformPeer {
 
     func stale(_ message: PeerMessage) -> PeerRequest? { nil }
 
-    private func body(_ message: PeerMessage) -> [UInt8] {
+    private func body(_ message: PeerMessage, _ changes: [String: Any] = [:]) -> [UInt8] {
         let user = number(message.user)
         var event: [String: Any] = [
             "time": message.sentAt.milliseconds / 1000, "self_id": selfID, "post_type": "message",
@@ -59,6 +71,7 @@ struct OneBot11Peer: PlatformPeer {
             event["message_type"] = "private"
             event["sub_type"] = "friend"
         }
+        event.merge(changes) { $1 }
         guard let body = try? JSONSerialization.data(withJSONObject: event, options: .sortedKeys) else {
             preconditionFailure("not JSON")
         }

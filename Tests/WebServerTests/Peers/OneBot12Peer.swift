@@ -27,7 +27,15 @@ struct OneBot12Peer: PlatformPeer {
 
     func stale(_ message: PeerMessage) -> PeerRequest? { nil }
 
-    private func request(_ message: PeerMessage, token: String) -> PeerRequest {
+    func others(like message: PeerMessage) -> [String: PeerRequest] {
+        var own = message
+        own.user = "20001"
+        return ["its own": request(own), "a notice": request(message, token: token, ["type": "notice"])]
+    }
+
+    private func request(
+        _ message: PeerMessage, token: String, _ changes: [String: Any] = [:]
+    ) -> PeerRequest {
         var event: [String: Any] = [
             "id": "event-\(message.id)", "self": ["platform": "qq", "user_id": "20001"],
             "time": Double(message.sentAt.milliseconds) / 1000, "type": "message", "sub_type": "",
@@ -36,6 +44,7 @@ struct OneBot12Peer: PlatformPeer {
             "user_id": message.user,
         ]
         event["group_id"] = message.chat
+        event.merge(changes) { $1 }
         guard let body = try? JSONSerialization.data(withJSONObject: event, options: .sortedKeys) else {
             preconditionFailure("not JSON")
         }

@@ -36,6 +36,8 @@ protocol PlatformPeer: Sendable {
     var hasEdits: Bool { get }
     /// Whether messages of other bots can come at all.
     var hasBots: Bool { get }
+    /// What else the platform sends that nobody is to be answered, with all that can look like `message`: by its name.
+    func others(like message: PeerMessage) -> [String: PeerRequest]
 }
 
 extension PlatformPeer {
@@ -43,6 +45,7 @@ extension PlatformPeer {
     var hasGroups: Bool { true }
     var hasEdits: Bool { true }
     var hasBots: Bool { true }
+    func others(like message: PeerMessage) -> [String: PeerRequest] { [:] }
     func reply(in call: PeerRequest) -> String? { nil }
     func answer(to call: PeerRequest) -> PeerResponse { PeerResponse(status: 404) }
 }

@@ -34,8 +34,10 @@ struct WeChatOAPeer: PlatformPeer {
         )
     }
 
-    func request(_ message: PeerMessage) -> PeerRequest {
-        let encrypted = envelope.encrypted(plaintext(message))
+    func request(_ message: PeerMessage) -> PeerRequest { request(plaintext(message), of: message) }
+
+    private func request(_ plaintext: String, of message: PeerMessage) -> PeerRequest {
+        let encrypted = envelope.encrypted(plaintext)
         let path =
             envelope.query(encrypted, at: message.sentAt) + "&openid=o\(message.user)&encrypt_type=aes&signature="
             + envelope.signature([String(message.sentAt.milliseconds / 1000), WeChatPeerEnvelope.nonce])
@@ -51,6 +53,10 @@ struct WeChatOAPeer: PlatformPeer {
     }
 
     func stale(_ message: PeerMessage) -> PeerRequest? { nil }
+
+    func others(like message: PeerMessage) -> [String: PeerRequest] {
+        WeChatPeerEnvelope.events(like: plaintext(message)).mapValues { request($0, of: message) }
+    }
 
     private func plainQuery(at instant: Instant) -> String {
         let timestamp = String(instant.milliseconds / 1000)
@@ -104,6 +110,20 @@ struct WeChatPeerEnvelope: Sendable {
             + "<FromUserName><![CDATA[\(message.user)]]></FromUserName>"
             + "<CreateTime>\(message.sentAt.milliseconds / 1000)</CreateTime><MsgType><![CDATA[text]]></MsgType>"
             + "<Content><![CDATA[\(text)]]></Content><MsgId>\(messageID)</MsgId>\(more)</xml>"
+    }
+
+    /// What is no text although it has one.
+    static func events(like message: String) -> [String: String] {
+        func event(_ name: String, _ key: String) -> String {
+            message.replacing(
+                "<MsgType><![CDATA[text]]>",
+                with: "<Event><![CDATA[\(name)]]></Event><EventKey><![CDATA[\(key)]]></EventKey>"
+                    + "<MsgType><![CDATA[event]]>")
+        }
+        return [
+            "a subscription": event("subscribe", ""), "a click": event("CLICK", "抽奖"),
+            "a picture": message.replacing("<MsgType><![CDATA[text]]>", with: "<MsgType><![CDATA[image]]>"),
+        ]
     }
 
     /// SHA-1 of the token and `parts`, sorted.

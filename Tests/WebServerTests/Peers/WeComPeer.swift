@@ -33,10 +33,12 @@ struct WeComPeer: PlatformPeer {
         return (PeerRequest(method: "GET", path: query), { $0.status == 200 && $0.text == "4561255354251345929" })
     }
 
-    func request(_ message: PeerMessage) -> PeerRequest {
-        let encrypted = envelope.encrypted(plaintext(message))
+    func request(_ message: PeerMessage) -> PeerRequest { request(plaintext(message), at: message.sentAt) }
+
+    private func request(_ plaintext: String, at instant: Instant) -> PeerRequest {
+        let encrypted = envelope.encrypted(plaintext)
         return PeerRequest(
-            path: envelope.query(encrypted, at: message.sentAt), headers: ["Content-Type": "text/xml"],
+            path: envelope.query(encrypted, at: instant), headers: ["Content-Type": "text/xml"],
             body: body(encrypted))
     }
 
@@ -49,6 +51,10 @@ struct WeComPeer: PlatformPeer {
     }
 
     func stale(_ message: PeerMessage) -> PeerRequest? { nil }
+
+    func others(like message: PeerMessage) -> [String: PeerRequest] {
+        WeChatPeerEnvelope.events(like: plaintext(message)).mapValues { request($0, at: message.sentAt) }
+    }
 
     private func plaintext(_ message: PeerMessage) -> String {
         WeChatPeerEnvelope.message(

@@ -52,6 +52,39 @@ struct RoleTests {
         }
     }
 
+    /// A Satori server may bring any login: it does not get to speak for another endpoint's users by calling one so.
+    @Test func aLoginDoesNotSpeakForAnotherEndpoint() async throws {
+        let peer = SatoriPeer()
+        func endpoint(_ name: String, _ more: [String: String] = [:], identity: String? = nil) throws -> Endpoint {
+            let settings = peer.settings(api: "http://127.0.0.1:1").merging(more) { $1 }
+            return Endpoint(name: name, adapter: try SatoriAdapter(PlatformSettings(settings)), identity: identity)
+        }
+        let endpoints = [
+            try endpoint("open"), try endpoint("named", ["platforms": "discord"]), try endpoint("one", identity: "qq"),
+        ]
+        try await TestServer.run(endpoints) { server async throws in
+            let now = server.clock.now
+            for (number, (name, login, status)) in [
+                ("open", "web", 401), ("open", "discord", 401), ("open", "kook", 200), ("open", "red", 200),
+                ("named", "discord", 200), ("named", "kook", 401), ("one", "discord", 200),
+            ].enumerated() {
+                let message = PeerMessage(user: "u\(number)", chat: "g", id: number, text: "绑定 甲\(number)", sentAt: now)
+                var request = peer.request(message)
+                request.body = Array(
+                    String(decoding: request.body, as: UTF8.self).replacing(#""red""#, with: "\"\(login)\"").utf8)
+                let response = try await server.send(request, to: "/webhook/\(name)")
+                #expect(response.status == status, "\(name) \(login)")
+            }
+            for (user, gameID) in [
+                ("web:u0", nil), ("discord:u1", nil), ("kook:u2", "甲2"), ("qq:u3", "甲3"), ("discord:u4", "甲4"),
+                ("kook:u5", nil), ("qq:u6", "甲6"),
+            ] {
+                #expect(try await server.store.data(of: UserID(user)).gameID == gameID, "\(user)")
+            }
+            #expect(server.counter(#"hongbao_refusals_total{fault="receiver_mismatch",platform="satori"}"#) == 3)
+        }
+    }
+
     @Test func anEndpointSpeaksForTheNamespaceItIsGiven() async throws {
         let endpoints = [
             try endpoint(),

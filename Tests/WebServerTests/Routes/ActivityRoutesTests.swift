@@ -6,6 +6,7 @@ import Lottery
 import SQLiteStore
 import TestSupport
 import Testing
+import TrafficGate
 import WebServer
 
 /// The chat commands for players of the web page, who carry a token.
@@ -252,6 +253,41 @@ struct ActivityRoutesTests {
         }
     }
 
+    /// Nobody can leave the place of a player without a session: it ends with the draw, or others would wait for it.
+    @Test func withoutASessionThePlaceEndsWithTheDraw() async throws {
+        try await playing { (server: TestServer) async throws in
+            try await server.set("max_concurrent_users", 1)
+            for name in ["u1", "u2"] {
+                let player = WebPlayer(name, at: server, secret: Self.secret)
+                #expect(try await player.draw().code == "not_bound")
+                #expect(try await player.bind(name).code == "ok")
+                #expect(try await server.join("newcomer").data["userStatus"] == "queued")
+                try await server.leave("newcomer")
+                for code in ["won", "already_won"] {
+                    #expect(try await player.draw().code == code)
+                    let rows = try await server.store.load().participants
+                    #expect(rows.allSatisfy { $0.status != .active }, "\(code)")
+                }
+            }
+            // With one it stays for the page to leave.
+            let player = WebPlayer("u1", at: server, secret: Self.secret)
+            #expect(try await player.answer("draw", #"{"sessionId":"tab"}"#).code == "already_won")
+            #expect(try await server.heartbeat("tab").data["userStatus"] == "active")
+        }
+    }
+
+    /// What is only told again moves nobody.
+    @Test func anAnswerToldAgainTakesNoPlaceAway() async throws {
+        try await playing { (server: TestServer) async throws in
+            let player = WebPlayer("u1", at: server, secret: Self.secret)
+            #expect(try await player.bind("甲").code == "ok")
+            #expect(try await player.answer("draw", #"{"requestId":"r"}"#).code == "won")
+            #expect(try await player.wins().code == "ok")
+            #expect(try await player.answer("draw", #"{"requestId":"r"}"#).code == "won")
+            #expect(try await server.check().data["currentUsers"] == "1")
+        }
+    }
+
     @Test func whoAsksTooOftenIs429() async throws {
         try await playing { (server: TestServer) async throws in
             try await server.set("user_messages_per_minute", 3)
@@ -259,6 +295,7 @@ struct ActivityRoutesTests {
             for _ in 1...3 { #expect(try await player.ask("wins", "{}").status == 200) }
             let late = try await player.ask("wins", "{}")
             #expect(late.status == 429)
+            #expect(late.headers["retry-after"] == "60")
             #expect(late.json("data", "code") as? String == "rate_limited")
             #expect(try await player.current().status == 429)
             #expect(try await WebPlayer("u2", at: server, secret: Self.secret).ask("wins", "{}").status == 200)

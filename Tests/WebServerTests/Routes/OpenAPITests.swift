@@ -2,6 +2,8 @@ import Activities
 import Basics
 import ChatCommands
 import ChatPlatforms
+import HTTPTypes
+import Hummingbird
 import Logging
 import Resources
 import SQLiteStore
@@ -54,6 +56,13 @@ struct OpenAPITests {
             let response = try await server.get("/openapi.json")
             #expect(APIDocument.shared.faults(of: response, to: "GET", "/openapi.json").isEmpty)
             #expect(response.body == ResourceFile.openAPI.bytes)
+        }
+    }
+
+    @Test func whoIsTurnedAwayIsToldWhenToComeBack() {
+        for (status, seconds) in [(503, "1"), (429, "60"), (200, nil), (409, nil)] {
+            let response = Envelope.response(.init(code: status), "", nil)
+            #expect(response.headers[.retryAfter] == seconds)
         }
     }
 

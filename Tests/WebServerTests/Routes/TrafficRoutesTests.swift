@@ -259,6 +259,35 @@ struct TrafficRoutesTests {
         }
     }
 
+    /// Row 53: neither from a stranger nor from a proxy.
+    @Test(arguments: [Set<String>(), ["127.0.0.1"]])
+    func theOtherForwardingHeaderCountsFromNobody(_ proxies: Set<String>) async throws {
+        try await TestServer.run { configuration in
+            configuration.trustedProxies = proxies
+        } _: { (server: TestServer) async throws in
+            try await server.set("ip_max_sessions", 1)
+            #expect(try await server.join("a", headers: ["forwarded": "for=1.1.1.1"]).data["userStatus"] == "active")
+            #expect(try await server.join("b", headers: ["forwarded": "for=2.2.2.2"]).data["userStatus"] == "blocked")
+        }
+    }
+
+    /// Over a socket for both families an IPv4 proxy has another spelling.
+    @Test(.enabled(if: RawConnection.hasIPv6))
+    func aProxyIsKnownOverASocketOfBothFamilies() async throws {
+        try await TestServer.run { configuration in
+            configuration.host = "::"
+            configuration.trustedProxies = ["127.0.0.1"]
+        } _: { (server: TestServer) async throws in
+            try await server.set("ip_max_sessions", 1)
+            for number in 1...2 {
+                let joined = try await server.join("s\(number)", headers: ["x-forwarded-for": "1.1.1.\(number):99"])
+                #expect(joined.data["userStatus"] == "active")
+            }
+            #expect(
+                try await server.join("s3", headers: ["x-forwarded-for": "1.1.1.1"]).data["userStatus"] == "blocked")
+        }
+    }
+
     // MARK: Other origins
 
     private static let page = "https://play.example"
@@ -304,6 +333,18 @@ struct TrafficRoutesTests {
                 #expect(response.headers["access-control-allow-headers"] == "authorization, content-type")
                 #expect(response.headers["vary"] == "Origin")
             }
+        }
+    }
+
+    @Test(arguments: ["/api", "/api/nothing", "/api/traffic/join/x"])
+    func aPreflightForNothingIs404(_ path: String) async throws {
+        try await crossOrigin { (server: TestServer) async throws in
+            let response = try await server.send(
+                PeerRequest(
+                    method: "OPTIONS", headers: ["origin": Self.page, "access-control-request-method": "POST"]),
+                to: path)
+            #expect(response.status == 404 && response.json("code") as? Int == 404)
+            #expect(response.headers["access-control-allow-origin"] == Self.page)
         }
     }
 
