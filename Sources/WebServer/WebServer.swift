@@ -7,6 +7,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import HummingbirdCore
 public import Logging
+internal import Metrics
 public import NIOSSL
 internal import Resources
 public import ServiceLifecycle
@@ -53,34 +54,14 @@ public struct WebServer: Sendable {
     ) async {
         let client = OutboundClient()
         let sockets = SocketRegistry()
-        var transports: [String: any ReplyTransport] = [:]
-        var platforms: [String: Platform] = [:]
-        for endpoint in configuration.endpoints {
-            platforms[endpoint.name] = endpoint.platform
-            let http = endpoint.adapter.sender.map { HTTPReplyTransport(sender: $0, client: client, clock: clock) }
-            let transport: (any ReplyTransport)? =
-                if let socket = (endpoint.adapter as? OneBot11Adapter)?.socket {
-                    SocketReplyTransport(endpoint: endpoint.name, socket: socket, registry: sockets, fallback: http)
-                } else {
-                    http
-                }
-            guard let transport else { continue }
-            transports[endpoint.name] =
-                endpoint.replyIntervalMilliseconds.map {
-                    PacedReplyTransport(transport, millisecondsPerChat: $0)
-                } ?? transport
-        }
         for endpoint in configuration.endpoints {
             guard let warning = endpoint.adapter.startWarning else { continue }
             logger.warning("\(warning)", metadata: ["endpoint.name": "\(endpoint.name)"])
         }
-        // One endpoint that takes more raises the limit of the connection; its neighbours keep their own.
-        var limits = configuration.limits
-        for endpoint in configuration.endpoints {
-            limits.bodySize = max(limits.bodySize, type(of: endpoint.adapter).maximumBodySize)
-        }
         let dispatcher = ReplyDispatcher(
-            service: service, transports: transports, platforms: platforms,
+            service: service,
+            transports: Self.transports(of: configuration.endpoints, client: client, sockets: sockets, clock: clock),
+            platforms: Dictionary(uniqueKeysWithValues: configuration.endpoints.map { ($0.name, $0.platform) }),
             words: { words.text(for: Activities.Response($0), role: .player) }, clock: clock, metrics: metrics,
             logger: logger)
         let book = AddressBook()
@@ -117,36 +98,62 @@ public struct WebServer: Sendable {
         let socketRoutes = SocketRoutes(
             endpoints: endpoints, gateway: gateway, registry: sockets, clock: clock, metrics: metrics,
             refusalLog: refusalLog, logger: logger)
-        let address = BoundAddress()
-        let connections = OpenConnections(limits: limits, meter: metrics.openConnections)
-        self.address = address
-        let application = Application(
-            responder: front,
-            server: .guarded(
-                limits: limits, tls: configuration.tls, webSocket: socketRoutes.route, refusals: place.refusals),
-            configuration: limits.configuration(
-                address: .hostname(configuration.host, port: configuration.port), openConnections: connections),
-            onServerRunning: { address.note($0.localAddress?.port) }, logger: Self.quiet(logger))
+        // One endpoint that takes more raises the limit of the connection; its neighbours keep their own.
+        var limits = configuration.limits
+        for endpoint in configuration.endpoints {
+            limits.bodySize = max(limits.bodySize, type(of: endpoint.adapter).maximumBodySize)
+        }
+        address = BoundAddress()
         var listeners = [
-            Listener(
-                application: application, portKey: "port", host: configuration.host, port: configuration.port,
-                address: address)
+            Self.listener(
+                "port", configuration.host, configuration.port, address, responder: front, limits: limits,
+                server: .guarded(
+                    limits: limits, tls: configuration.tls, webSocket: socketRoutes.route, refusals: place.refusals),
+                meter: metrics.openConnections, logger)
         ]
         if let port = configuration.operationPort {
-            let address = BoundAddress()
-            let application = Application(
-                responder: Self.front(operationRouter, APIPlace(origins: []), logger),
-                server: .guarded(limits: configuration.limits, tls: nil, webSocket: nil),
-                configuration: configuration.limits.configuration(
-                    address: .hostname("127.0.0.1", port: port),
-                    openConnections: OpenConnections(limits: configuration.limits)),
-                onServerRunning: { address.note($0.localAddress?.port) }, logger: Self.quiet(logger))
             listeners.append(
-                Listener(
-                    application: application, portKey: "operation_port", host: "127.0.0.1", port: port,
-                    address: address))
+                Self.listener(
+                    "operation_port", "127.0.0.1", port, BoundAddress(),
+                    responder: Self.front(operationRouter, APIPlace(origins: []), logger),
+                    limits: configuration.limits, server: .guarded(limits: configuration.limits), meter: nil, logger))
         }
         services = [ClientCloser(client: client), notices, dispatcher] + listeners
+    }
+
+    /// The ways out, by the endpoint's name; none where there is no way.
+    private static func transports(
+        of endpoints: [Endpoint], client: OutboundClient, sockets: SocketRegistry, clock: @escaping WallClock
+    ) -> [String: any ReplyTransport] {
+        var transports: [String: any ReplyTransport] = [:]
+        for endpoint in endpoints {
+            let http = endpoint.adapter.sender.map { HTTPReplyTransport(sender: $0, client: client, clock: clock) }
+            let transport: (any ReplyTransport)? =
+                if let socket = (endpoint.adapter as? OneBot11Adapter)?.socket {
+                    SocketReplyTransport(endpoint: endpoint.name, socket: socket, registry: sockets, fallback: http)
+                } else {
+                    http
+                }
+            guard let transport else { continue }
+            transports[endpoint.name] =
+                endpoint.replyIntervalMilliseconds.map {
+                    PacedReplyTransport(transport, millisecondsPerChat: $0)
+                } ?? transport
+        }
+        return transports
+    }
+
+    private static func listener(
+        _ portKey: String, _ host: String, _ port: Int, _ address: BoundAddress,
+        responder: FrontResponder<RouterResponder<ServerContext>>, limits: ConnectionLimits, server: HTTPServerBuilder,
+        meter: Meter?, _ logger: Logger
+    ) -> Listener {
+        let application = Application(
+            responder: responder, server: server,
+            configuration: limits.configuration(
+                address: .hostname(host, port: port), openConnections: OpenConnections(limits: limits, meter: meter)),
+            onServerRunning: { address.note($0.localAddress?.port) }, logger: quiet(logger))
+        return Listener(application: application, portKey: portKey, host: host, port: port, address: address)
     }
 
     /// The port that the server listens on, once it does; 0 when it cannot.
