@@ -1,7 +1,9 @@
+import Glibc
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Testing
 
 /// A platform's API on a bad day: it answers in ways that a server made for answering does not.
 final class OddAPI: Sendable {
@@ -57,15 +59,6 @@ final class OddAPI: Sendable {
         } catch {
             try? await channel.close()
             throw error
-        }
-    }
-
-    /// A port where nobody listens.
-    static func closedPort() async throws -> Int {
-        try await run { _ in
-            .nothing
-        } _: {
-            $0.port
         }
     }
 
@@ -140,5 +133,33 @@ final class OddAPI: Sendable {
         func errorCaught(context: ChannelHandlerContext, error: any Error) {
             context.close(promise: nil)
         }
+    }
+}
+
+/// A port where nobody listens, and where nobody else will while this is kept: taken, so that the system gives it to no
+/// other, and open for who asks for it by its number.
+final class ClosedPort: Sendable {
+    private let descriptor: Int32
+    let number: Int
+
+    init() throws {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var yes: Int32 = 1
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutableBytes(of: &address) { bytes in
+            guard let pointer = bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self) else { return false }
+            return setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size)) == 0
+                && bind(descriptor, pointer, size) == 0 && getsockname(descriptor, pointer, &size) == 0
+        }
+        self.descriptor = descriptor
+        number = Int(UInt16(bigEndian: address.sin_port))
+        try #require(isBound)
+    }
+
+    deinit {
+        Glibc.close(descriptor)
     }
 }
