@@ -197,6 +197,38 @@ import Testing
         #expect(lines.contains("operation_port: 8081  # file"))
     }
 
+    /// The line that checks a change does it as the unit would run it, and stands in the sample as in the document.
+    @Test func aChangeIsCheckedAsTheServiceItself() throws {
+        let block = try #require(
+            Document.blocks("bash", in: try Self.section("service")).first { $0.contains("systemd-run") })
+        let joined = block.replacing(/\s*\\\n\s*/, with: " ")
+        let line = try #require(joined.split(separator: "\n").first { $0.contains("systemd-run") })
+        let sample = try Document.text("deploy/hongbao.yaml").split(separator: "\n")
+        #expect(sample.contains("#   " + line), "\(line)")
+        let words = line.split(separator: " ").map(String.init)
+        let options = words.filter { $0.hasPrefix("--") }
+        let unit = try Document.text("deploy/hongbao.service").split(separator: "\n")
+        let settings = Dictionary(
+            unit.filter { $0.contains("=") }.map { line in
+                let parts = line.split(separator: "=", maxSplits: 1).map(String.init)
+                return (parts[0], parts.count > 1 ? parts[1] : "")
+            }, uniquingKeysWith: { $1 })
+        let variables = try #require(settings["EnvironmentFile"]).drop { $0 == "-" }
+        #expect(options.contains("--uid=" + (settings["User"] ?? "")))
+        #expect(options.contains("--working-directory=" + (settings["WorkingDirectory"] ?? "")))
+        #expect(options.contains("--property=EnvironmentFile=\(variables)"))
+        // What it runs is well once the secret is there, and finds what is not otherwise.
+        let start = try #require(words.firstIndex(of: "/usr/local/bin/hongbao"))
+        #expect(settings["ExecStart"]?.hasPrefix("/usr/local/bin/hongbao serve ") == true)
+        let folder = try TemporaryFolder()
+        let file = try folder.file("hongbao.yaml", try Document.text("deploy/hongbao.yaml"))
+        let arguments = words[(start + 1)...].map { $0 == "/etc/hongbao/hongbao.yaml" ? file : $0 } + ["--offline"]
+        #expect(arguments.first == "doctor")
+        let secret = ["HONGBAO_ENDPOINTS_ONEBOT11_SECRET": "b1946ac92492d2347c6235b4d2611184"]
+        #expect(try Program.run(arguments, in: folder.path, environment: secret).status == 0)
+        #expect(try Program.run(arguments, in: folder.path).status == 1)
+    }
+
     @Test func theVariablesThatTheDocumentNamesAreRead() throws {
         let section = try Self.section("configuration")
         let yaml = try Self.block("yaml", of: section)

@@ -86,14 +86,33 @@ import Testing
         }
     }
 
+    @Test func aCertificateAndItsKeyMakeItHTTPS() throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.file("fullchain.pem", TLSFiles.certificate)
+        _ = try folder.file("privkey.pem", TLSFiles.key)
+        let serve = try ServeProcess(
+            in: folder, ["--host", "0.0.0.0"], yaml: "tls_certificate_file: fullchain.pem\ntls_key_file: privkey.pem\n")
+        #expect(serve.program.errorText.contains("https://0.0.0.0:\(serve.port)\n"), "\(serve.program.errorText)")
+        #expect(!serve.program.errorText.contains("Warning"))
+        // Asked by a client that checks the certificate.
+        let answer = try Shell.run(
+            "curl -sS --fail-with-body --noproxy '*' --cacert fullchain.pem https://127.0.0.1:\(serve.port)/healthz",
+            in: folder.path)
+        #expect(answer.status == 0 && answer.text == "ok\n", "\(answer.text)")
+        let plain = try Shell.run(
+            "curl -sS --noproxy '*' http://127.0.0.1:\(serve.port)/healthz", in: folder.path)
+        #expect(plain.status != 0, "answered in the clear: \(plain.text)")
+        #expect(try serve.stop().status == 0)
+    }
+
     // MARK: What stops the start
 
     struct Fault: Sendable, CustomTestStringConvertible {
         let name: String
         var yaml = ""
         var environment: [String: String] = [:]
-        /// A file beside it, and its mode.
-        var file: (name: String, text: String, mode: Int)?
+        /// Files beside it, and their modes.
+        var files: [(name: String, text: String, mode: Int)] = []
         let text: String
 
         var testDescription: String { name }
@@ -157,10 +176,10 @@ import Testing
         .endpoint("a secret file that is not there", "onebot11: {secret_file: none.txt}", "none.txt"),
         Fault(
             name: "a secret file that others may read", yaml: "endpoints:\n  onebot11: {secret_file: s.txt}\n",
-            file: ("s.txt", strong, 0o644), text: "endpoints.onebot11.secret_file"),
+            files: [("s.txt", strong, 0o644)], text: "endpoints.onebot11.secret_file"),
         Fault(
             name: "a weak secret in a file", yaml: "endpoints:\n  onebot11: {secret_file: s.txt}\n",
-            file: ("s.txt", "123456\n", 0o600), text: "endpoints.onebot11.secret"),
+            files: [("s.txt", "123456\n", 0o600)], text: "endpoints.onebot11.secret"),
         Fault(
             name: "a weak secret in the environment", environment: ["HONGBAO_ENDPOINTS_ONEBOT11_SECRET": "changeme"],
             text: "endpoints.onebot11.secret"),
@@ -172,8 +191,16 @@ import Testing
             name: "TLS files that are not there", yaml: "tls_certificate_file: a.pem\ntls_key_file: b.pem\n",
             text: "tls_certificate_file"),
         Fault(
+            name: "a TLS key of another certificate", yaml: "tls_certificate_file: a.pem\ntls_key_file: b.pem\n",
+            files: [("a.pem", TLSFiles.certificate, 0o644), ("b.pem", TLSFiles.otherKey, 0o600)],
+            text: "tls_key_file: b.pem is not the key of the certificate in a.pem"),
+        Fault(
+            name: "a certificate for a TLS key", yaml: "tls_certificate_file: a.pem\ntls_key_file: a.pem\n",
+            files: [("a.pem", TLSFiles.certificate, 0o600)],
+            text: "tls_key_file: the file a.pem must hold a private key"),
+        Fault(
             name: "TLS files that are none", yaml: "tls_certificate_file: a.pem\ntls_key_file: a.pem\n",
-            file: ("a.pem", "no certificate", 0o600), text: "tls_certificate_file"),
+            files: [("a.pem", "no certificate", 0o600)], text: "tls_certificate_file"),
         Fault(name: "a short token secret", yaml: "player_token_secret: abc\n", text: "player_token_secret"),
         Fault(
             name: "a dull token secret",
@@ -189,7 +216,7 @@ import Testing
     func aFaultInTheConfigurationStopsTheStartByItsName(_ fault: Fault) throws {
         let folder = try TemporaryFolder()
         _ = try folder.file("hongbao.yaml", fault.yaml)
-        if let (name, text, mode) = fault.file {
+        for (name, text, mode) in fault.files {
             let path = try folder.file(name, text)
             try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
         }

@@ -5,7 +5,7 @@ import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 
-/// `hongbao serve` is ended while 64 connections draw; whatever was acknowledged is there, and nobody hangs.
+/// `hongbao serve` is ended while 64 connections draw, and pages enter the gate and leave it; whatever was acknowledged is there, and nobody hangs.
 ///
 /// `HONGBAO_CRASHES` sets how often it is killed (3 unless given), `HONGBAO_SEED` repeats the instants as far as a machine
 /// can.
@@ -23,27 +23,51 @@ import Testing
 
     /// What the connections saw.
     private struct Tally {
-        /// The receipt of every win, by user.
-        var wins: [String: String] = [:]
+        /// What every draw was answered, by user.
+        var draws: [String: Draw] = [:]
         var bound: Set<String> = []
-        var answers = 0
+        /// What each session of a page was told last.
+        var sessions: [String: String] = [:]
+        var winCount = 0
         /// Connections that were closed, and how long the last of them took after the signal.
         var closed = 0
         var faults: [String] = []
     }
 
+    private struct Draw: Equatable {
+        let isWin: Bool
+        let receipt: String
+        /// The first 16 digits of its row's hash.
+        let hash: String
+
+        /// - Returns: Nil for what is no answer to a draw.
+        init?(answer: String) {
+            let isWin = answer.contains("恭喜中奖")
+            guard isWin || answer.contains("未中奖"), let receipt = answer.firstMatch(of: /crash-\d+/)?.output,
+                let hash = answer.firstMatch(of: /校验码 ([0-9a-f]{16})/)?.output.1
+            else { return nil }
+            self.init(isWin: isWin, receipt: String(receipt), hash: String(hash))
+        }
+
+        init(isWin: Bool, receipt: String, hash: String) {
+            (self.isWin, self.receipt, self.hash) = (isWin, receipt, hash)
+        }
+    }
+
     private func prepared() throws -> TemporaryFolder {
         let folder = try TemporaryFolder()
         let file = try folder.file("crash.yaml", Self.activity)
-        // Whoever misses keeps a place in the gate, so there must be room for all.
+        // Whoever misses keeps a place in the gate, so there must be room for all; and nobody's time is up meanwhile.
         let opened = try Program.run(
             ["chat", "--as", "qq:1", "--database", "serve.db", "--admin", "qq:1", "--activity", file], in: folder.path,
-            input: "抽奖开始 崩溃演练\n流量设置 max_concurrent_users 10000000\n流量设置 rush_hour_max_users 10000000")
+            input: "抽奖开始 崩溃演练\n流量设置 max_concurrent_users 10000000\n流量设置 rush_hour_max_users 10000000\n"
+                + "流量设置 heartbeat_timeout_seconds 86400")
         try #require(opened.output.contains("活动开启成功"), "\(opened.output)\(opened.errors)")
         return folder
     }
 
-    /// Every connection binds and draws for one user after the other, until the server closes or all have drawn.
+    /// Every connection binds, enters the gate as a page and draws for one user after the other, until the server closes
+    /// or all have drawn. The page of every other user leaves again.
     ///
     /// - Parameter isOver: Called once, from another thread, when `count` wins were acknowledged.
     private func draw(
@@ -67,19 +91,19 @@ import Testing
                             return
                         }
                         tally.withLockedValue { _ = $0.bound.insert(user) }
+                        try Self.ask("join", "active", "s-\(user)", client, tally)
                         let drawn = try WebhookSender.send("抽奖", of: user, id: "d-\(user)", on: client)
-                        let isWin = drawn.body.contains("恭喜中奖")
-                        guard drawn.status == 200, isWin || drawn.body.contains("未中奖") else {
+                        guard drawn.status == 200, let draw = Draw(answer: drawn.body) else {
                             tally.withLockedValue { $0.faults.append("\(drawn.status) \(drawn.body)") }
                             return
                         }
-                        let receipt = drawn.body.firstMatch(of: /crash-\d+/).map { String($0.output) }
                         let wins = tally.withLockedValue { tally in
-                            tally.answers += 1
-                            if isWin { tally.wins[user] = receipt ?? "none" }
-                            return tally.wins.count
+                            tally.draws[user] = draw
+                            if draw.isWin { tally.winCount += 1 }
+                            return tally.winCount
                         }
-                        if isWin, wins == count { enough.signal() }
+                        if draw.isWin, wins == count { enough.signal() }
+                        if number.isMultiple(of: 2) { try Self.ask("leave", "idle", "s-\(user)", client, tally) }
                     }
                 } catch SocketClient.Fault.closed, SocketClient.Fault.notConnected {
                     tally.withLockedValue { $0.closed += 1 }
@@ -96,16 +120,59 @@ import Testing
         return tally
     }
 
+    /// - Parameter status: What the session must be told.
+    private static func ask(
+        _ action: String, _ status: String, _ session: String, _ client: SocketClient,
+        _ tally: NIOLockedValueBox<Tally>
+    ) throws {
+        // Whether the server heard what it does not answer is unknown.
+        tally.withLockedValue { $0.sessions[session] = nil }
+        let answer = try client.ask(
+            "POST", "/api/traffic/\(action)", headers: ["Content-Type": "application/json"],
+            body: #"{"action":"\#(action)","sessionId":"\#(session)"}"#)
+        tally.withLockedValue { tally in
+            if answer.status == 200, answer.body.contains(#""userStatus":"\#(status)""#) {
+                tally.sessions[session] = status
+            } else {
+                tally.faults.append("\(action): \(answer.status) \(answer.body)")
+            }
+        }
+    }
+
     private func check(_ tally: Tally, in folder: TemporaryFolder) throws {
         let database = try DatabaseQueue(path: folder.path + "/serve.db")
         defer { try? database.close() }
         try database.read { db in
             #expect(try String.fetchAll(db, sql: "PRAGMA integrity_check") == ["ok"])
+            // Every draw that was answered, win or miss, is the row of the ledger that it was said to be.
+            var ledger: [String: Draw] = [:]
+            let draws = """
+                SELECT user_id, award_id, 'crash-' || seq AS receipt, substr(hash, 1, 16) AS hash
+                FROM bot_draw_ledger_readable WHERE type = 'draw'
+                """
+            for row in try Row.fetchAll(db, sql: draws) {
+                let award: String? = row["award_id"]
+                let draw = Draw(isWin: award != nil, receipt: row["receipt"], hash: row["hash"])
+                #expect(ledger.updateValue(draw, forKey: row["user_id"]) == nil, "drew twice")
+            }
+            #expect(tally.draws.values.contains { $0.isWin } && tally.draws.values.contains { !$0.isWin })
+            for (user, draw) in tally.draws { #expect(ledger["webhook:" + user] == draw) }
             var stored: [String: String] = [:]
             for row in try Row.fetchAll(db, sql: "SELECT id, user_id FROM bot_user_award WHERE voided_at IS NULL") {
                 stored[row["user_id"]] = row["id"]
             }
-            for (user, receipt) in tally.wins { #expect(stored["webhook:" + user] == receipt) }
+            for (user, draw) in tally.draws { #expect(stored["webhook:" + user] == (draw.isWin ? draw.receipt : nil)) }
+            // Every session is what its page was told.
+            var sessions: [String: String] = [:]
+            for table in ["redpacket_activity_participants", "redpacket_session_journal"] {
+                for row in try Row.fetchAll(db, sql: "SELECT session_id, status FROM \(table) ORDER BY id") {
+                    sessions[row["session_id"]] = row["status"]
+                }
+            }
+            #expect(tally.sessions.values.contains("active") && tally.sessions.values.contains("idle"))
+            for (session, told) in tally.sessions {
+                #expect(sessions["web:" + session] == (told == "idle" ? "left" : told), "\(session)")
+            }
             let bound = Set(try String.fetchAll(db, sql: "SELECT id FROM bot_activity_user"))
             for user in tally.bound { #expect(bound.contains("webhook:" + user)) }
             // One win each, one row of the ledger each, and the stock agrees.
@@ -148,7 +215,7 @@ import Testing
         try check(tally, in: folder)
         try verify(folder)
         print(
-            "terminated after \(tally.answers) draws, \(tally.wins.count) wins acknowledged; "
+            "terminated after \(tally.draws.count) draws, \(tally.winCount) wins, \(tally.sessions.count) sessions; "
                 + "connections ended after \(connections), the process after \(process)")
     }
 
@@ -167,21 +234,22 @@ import Testing
             }.withLockedValue { $0 }
             _ = serve.program.finish()
             #expect(tally.faults.isEmpty, "\(tally.faults.prefix(5))")
-            known.wins.merge(tally.wins) { $1 }
+            known.draws.merge(tally.draws) { $1 }
             known.bound.formUnion(tally.bound)
-            known.answers += tally.answers
+            known.sessions.merge(tally.sessions) { $1 }
+            known.winCount += tally.winCount
         }
         // It starts again, answers what was answered before with the same receipt, and holds all of it.
         let serve = try ServeProcess(in: folder, yaml: WebhookSender.yaml)
         let client = try SocketClient(serve.port)
-        for (user, receipt) in known.wins.sorted(by: { $0.key < $1.key }).prefix(100) {
+        for (user, draw) in known.draws.sorted(by: { $0.key < $1.key }).prefix(100) {
             let again = try WebhookSender.send("抽奖", of: user, id: "d-\(user)", on: client)
-            #expect(again.body.contains("恭喜中奖") && again.body.contains(receipt), "\(again.body)")
+            #expect(Draw(answer: again.body) == draw, "\(again.body)")
         }
         client.close()
         #expect(try serve.stop().status == 0)
         try check(known, in: folder)
         try verify(folder)
-        print("\(Self.killCount) kills, \(known.answers) draws acknowledged, \(known.wins.count) wins among them")
+        print("\(Self.killCount) kills, \(known.draws.count) draws acknowledged, \(known.winCount) wins among them")
     }
 }

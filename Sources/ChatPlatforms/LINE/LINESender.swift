@@ -29,6 +29,8 @@ struct LINESender: ReplySender {
 
     var allowedHosts: Set<String> { [api.host] }
 
+    private var headers: [String: String] { ["Authorization": "Bearer " + accessToken.exposedText] }
+
     /// A reply where there is a token that was not used yet, else a push where that is allowed.
     ///
     /// There is no clock here: the caller takes ``ReplyAddress/message`` out once ``ReplyAddress/expiresAt`` has passed.
@@ -36,7 +38,6 @@ struct LINESender: ReplySender {
         guard let reply = replies.last else { return nil }
         let text = limits.text.cut(replies.map(\.text).joined(separator: "\n"))
         let messages = JSONValue.array([.object(["type": "text", "text": .string(text)])])
-        let headers = ["Authorization": "Bearer " + accessToken.exposedText]
         // A token works once, and the first reply took it.
         if reply.number == 1, let replyToken = reply.address.message {
             return .json(
@@ -48,6 +49,10 @@ struct LINESender: ReplySender {
             .object(["to": .string(reply.address.chat), "messages": messages]),
             to: api.appending("v2", "bot", "message", "push"),
             headers: headers.merging(["X-Line-Retry-Key": Self.retryKey(for: reply.key)]) { $1 })
+    }
+
+    func credentialCheck() -> OutboundCall? {
+        OutboundCall(method: "GET", url: api.appending("v2", "bot", "info"), headers: headers)
     }
 
     func result(of answer: OutboundAnswer) -> DeliveryResult {

@@ -53,6 +53,12 @@ struct MatrixSender: ReplySender {
             method: "PUT", headers: ["Authorization": "Bearer " + accessToken.exposedText])
     }
 
+    func credentialCheck() -> OutboundCall? {
+        OutboundCall(
+            method: "GET", url: homeserver.appending("_matrix", "client", "v3", "account", "whoami"),
+            headers: ["Authorization": "Bearer " + accessToken.exposedText])
+    }
+
     func result(of answer: OutboundAnswer) -> DeliveryResult {
         switch answer.status {
         case 429:

@@ -24,11 +24,25 @@ struct OneBot11Sender: ReplySender {
     var limits: ReplyLimits { Self.limits }
     var allowedHosts: Set<String> { [base.host] }
 
+    private var headers: [String: String] {
+        accessToken.map { ["Authorization": "Bearer " + $0.exposedText] } ?? [:]
+    }
+
     func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
         guard let action = Self.action(saying: replies, mentionsUser: mentionsUser) else { return nil }
-        var headers: [String: String] = [:]
-        if let accessToken { headers["Authorization"] = "Bearer " + accessToken.exposedText }
         return .json(action.parameters, to: base.appending(action.name), headers: headers)
+    }
+
+    func credentialCheck() -> OutboundCall? {
+        .json(.object([:]), to: base.appending("get_login_info"), headers: headers)
+    }
+
+    /// Whoever answers without a status is no OneBot.
+    func credentials(from answer: OutboundAnswer) -> CredentialState {
+        switch CredentialState(status: answer) {
+        case .accepted: answer.json?["status"]?.stringValue == "ok" ? .accepted : .unclear
+        case let state: state
+        }
     }
 
     func result(of answer: OutboundAnswer) -> DeliveryResult {

@@ -44,6 +44,13 @@ public protocol ReplySender: Sendable {
 
     /// What the platform made of a ``call(saying:token:)``.
     func result(of answer: OutboundAnswer) -> DeliveryResult
+
+    /// A call that changes nothing and says nothing to anybody, answered only to whom the credentials belong; nil where
+    /// there is none, or where ``tokenCall()`` tells as much.
+    func credentialCheck() -> OutboundCall?
+
+    /// What the answer to ``credentialCheck()`` says about the credentials.
+    func credentials(from answer: OutboundAnswer) -> CredentialState
 }
 
 extension ReplySender {
@@ -53,6 +60,11 @@ extension ReplySender {
     /// What most platforms mean by a status: 2xx delivered, 429 and 5xx later, anything else never; 401 a stale token,
     /// where there is a ``tokenCall()``.
     public func result(of answer: OutboundAnswer) -> DeliveryResult { result(ofStatus: answer) }
+
+    public func credentialCheck() -> OutboundCall? { nil }
+
+    /// By the status alone.
+    public func credentials(from answer: OutboundAnswer) -> CredentialState { CredentialState(status: answer) }
 
     /// By the status alone.
     func result(ofStatus answer: OutboundAnswer) -> DeliveryResult {
@@ -155,6 +167,23 @@ public struct AccessToken: Hashable, Sendable, Redacted {
     public init(_ value: String, lifetimeSeconds: Int64) {
         self.value = value
         self.lifetimeSeconds = lifetimeSeconds
+    }
+}
+
+/// Whether a platform takes the credentials of an endpoint.
+public enum CredentialState: Hashable, Sendable {
+    case accepted
+    case refused
+    /// The answer does not say: the platform has trouble of its own, or it is another server that answers.
+    case unclear
+
+    /// By the status alone.
+    init(status answer: OutboundAnswer) {
+        switch answer.status {
+        case 200..<300: self = .accepted
+        case 401, 403: self = .refused
+        default: self = .unclear
+        }
     }
 }
 

@@ -25,6 +25,10 @@ struct SatoriSender: ReplySender {
 
     var allowedHosts: Set<String> { [base.host] }
 
+    private var authorization: [String: String] {
+        token.map { ["Authorization": "Bearer " + $0.exposedText] } ?? [:]
+    }
+
     func call(saying replies: [OutgoingReply], token: String?) -> OutboundCall? {
         // The account's id becomes a header, which holds nothing but printable ASCII safely.
         guard let address = replies.first?.address, let account = address.account.flatMap({ SatoriAccount($0) }),
@@ -35,9 +39,14 @@ struct SatoriSender: ReplySender {
             return reply.address.isPrivate ? text : "<at id=\"\(SatoriElements.escape(reply.address.user))\"/> \(text)"
         }
         var headers = ["Satori-Platform": account.platform, "Satori-User-ID": account.userID]
-        if let token = self.token { headers["Authorization"] = "Bearer " + token.exposedText }
+        headers.merge(authorization) { $1 }
         return .json(
             .object(["channel_id": .string(address.chat), "content": .string(parts.joined(separator: "<br/>"))]),
             to: base.appending("v1", "message.create"), headers: headers)
+    }
+
+    /// What the server is, which is no matter of one login. Servers of an early version do not have it.
+    func credentialCheck() -> OutboundCall? {
+        .json(.object([:]), to: base.appending("v1", "meta"), headers: authorization)
     }
 }

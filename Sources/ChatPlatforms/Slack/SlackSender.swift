@@ -67,6 +67,22 @@ struct SlackSender: ReplySender {
         !id.isEmpty && id.utf8.allSatisfy { UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0 || $0.isDigit }
     }
 
+    func credentialCheck() -> OutboundCall? {
+        botToken.map { token in
+            OutboundCall(
+                url: api.appending("auth.test"), headers: ["Authorization": "Bearer " + token.exposedText])
+        }
+    }
+
+    /// A token that is not good is said in a 200.
+    func credentials(from answer: OutboundAnswer) -> CredentialState {
+        guard answer.status == 200 else { return CredentialState(status: answer) }
+        guard let body = answer.json, let isOK = body["ok"]?.boolValue else { return .unclear }
+        if isOK { return .accepted }
+        let refusals = ["invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"]
+        return refusals.contains(body["error"]?.stringValue ?? "") ? .refused : .unclear
+    }
+
     /// `chat.postMessage` says in a 200 what is wrong; a `response_url` says it by the status.
     func result(of answer: OutboundAnswer) -> DeliveryResult {
         guard answer.status == 200, let body = answer.json, body["ok"]?.boolValue != true else {

@@ -9,14 +9,14 @@ struct TelegramSender: ReplySender {
     let limits = ReplyLimits(
         text: TelegramText.limit, millisecondsPerChat: 3000, millisecondsPerMessage: 35, windowSeconds: 3600)
 
-    /// Holds the token; shows it nowhere.
-    private let url: OutboundURL
+    /// The bot's address, to which a method's name is added. Holds the token; shows it nowhere.
+    private let bot: OutboundURL
 
-    var allowedHosts: Set<String> { [url.host] }
+    var allowedHosts: Set<String> { [bot.host] }
 
     /// - Returns: Nil without `bot_token`.
     init?(_ settings: PlatformSettings) throws(SettingFault) {
-        var url = try settings.url("api_url", default: "https://api.telegram.org")
+        var bot = try settings.url("api_url", default: "https://api.telegram.org")
         guard let token = settings.secret("bot_token")?.exposedText else { return nil }
         let parts = token.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0].utf8.count <= 20, parts[0].isDigits, parts[1].utf8.count <= 128,
@@ -27,9 +27,8 @@ struct TelegramSender: ReplySender {
                 "bot_token must be of the form 123456:ABC-DEF, as BotFather gave it")
         }
         // The colon of the token stays as it is in the path, as the documentation has it.
-        url.append(encodedSegment: "bot" + token)
-        url.append(encodedSegment: "sendMessage")
-        self.url = url
+        bot.append(encodedSegment: "bot" + token)
+        self.bot = bot
     }
 
     /// Whom a message goes to, and in a group which message it answers. Nil when that is no Telegram address.
@@ -73,7 +72,18 @@ struct TelegramSender: ReplySender {
         let values = entities.filter { $0.end <= kept }.map(\.value)
         members.append(JSONObject.Member(key: "text", value: .string(shown)))
         if !values.isEmpty { members.append(JSONObject.Member(key: "entities", value: .array(values))) }
-        return .json(.object(JSONObject(uniqueMembers: members)), to: url)
+        return .json(.object(JSONObject(uniqueMembers: members)), to: bot.appending("sendMessage"))
+    }
+
+    func credentialCheck() -> OutboundCall? { OutboundCall(method: "GET", url: bot.appending("getMe")) }
+
+    func credentials(from answer: OutboundAnswer) -> CredentialState {
+        switch answer.status {
+        // Tokens of an unknown form are not found.
+        case 404: .refused
+        case 200 where answer.json?["ok"]?.boolValue != true: .unclear
+        default: CredentialState(status: answer)
+        }
     }
 
     func result(of answer: OutboundAnswer) -> DeliveryResult {

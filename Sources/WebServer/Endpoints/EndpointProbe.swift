@@ -4,40 +4,62 @@ internal import ChatPlatforms
 /// Finds out whether a platform's API can be reached, and whether it takes the credentials where that can be asked
 /// without saying anything to anybody.
 public struct EndpointProbe: Sendable {
+    /// An origin is scheme, host and port of an address, as `https://api.example.com`.
     public enum Result: Hashable, Sendable {
-        /// It answered; `isAuthenticated` where it gave an access token for the credentials.
-        case reached(host: String, isAuthenticated: Bool)
-        /// It answered, but gave no access token.
-        case credentialsRefused(host: String, status: Int)
-        case unreachable(host: String)
+        /// It answered; `isAuthenticated` where it took the credentials, otherwise it was not asked about them.
+        case reached(origin: String, isAuthenticated: Bool)
+        /// It answered that the credentials are not good.
+        case credentialsRefused(origin: String, status: Int)
+        /// It answered, but not as the platform does: it has trouble of its own, or is another server.
+        case unexpectedAnswer(origin: String, status: Int)
+        case unreachable(origin: String)
         /// Replies are said in responses, or to addresses that come with messages: there is nothing to call.
         case nothingToCall
+        /// Replies are said in responses, or over the WebSocket that the platform opens: there is nothing to call.
+        case saidOverSocket
     }
 
     private let client = OutboundClient()
 
     public init() {}
 
-    /// - Complexity: At most two calls, each of at most ten seconds.
+    /// - Complexity: One call of at most ten seconds.
     public func probe(_ endpoint: Endpoint) async -> Result {
-        guard let sender = endpoint.adapter.sender else { return .nothingToCall }
+        guard let sender = endpoint.adapter.sender else {
+            return (endpoint.adapter as? OneBot11Adapter)?.socket == nil ? .nothingToCall : .saidOverSocket
+        }
         if let call = sender.tokenCall() {
-            guard let answer = await client.make(call, allowedHosts: sender.allowedHosts) else {
-                return .unreachable(host: call.url.host)
+            return await make(call, sender) { answer in
+                switch answer.status {
+                case _ where sender.token(from: answer) != nil: .accepted
+                case 404, 408, 429, 500...: .unclear
+                default: .refused
+                }
             }
-            return sender.token(from: answer) == nil
-                ? .credentialsRefused(host: call.url.host, status: answer.status)
-                : .reached(host: call.url.host, isAuthenticated: true)
+        }
+        if let call = sender.credentialCheck() {
+            return await make(call, sender) { sender.credentials(from: $0) }
         }
         let address = ReplyAddress(chat: "1", isPrivate: false, user: "1", message: "1", account: "1")
         let reply = OutgoingReply(address: address, text: "", key: "probe")
-        guard let url = sender.call(saying: [reply], token: nil)?.url, let root = url.root else {
-            return .nothingToCall
+        guard let root = sender.call(saying: [reply], token: nil)?.url.root else { return .nothingToCall }
+        return await make(OutboundCall(method: "GET", url: root), sender) { _ in nil }
+    }
+
+    /// - Parameter read: What an answer says about the credentials; nil: it was not asked about them.
+    private func make(
+        _ call: OutboundCall, _ sender: any ReplySender, _ read: (OutboundAnswer) -> CredentialState?
+    ) async -> Result {
+        let origin = call.url.description
+        guard let answer = await client.make(call, allowedHosts: sender.allowedHosts) else {
+            return .unreachable(origin: origin)
         }
-        guard await client.make(OutboundCall(method: "GET", url: root), allowedHosts: sender.allowedHosts) != nil else {
-            return .unreachable(host: url.host)
+        return switch read(answer) {
+        case .accepted: .reached(origin: origin, isAuthenticated: true)
+        case nil: .reached(origin: origin, isAuthenticated: false)
+        case .refused: .credentialsRefused(origin: origin, status: answer.status)
+        case .unclear: .unexpectedAnswer(origin: origin, status: answer.status)
         }
-        return .reached(host: url.host, isAuthenticated: false)
     }
 
     /// Closes the connections. The probe is not usable afterwards.
@@ -48,8 +70,5 @@ public struct EndpointProbe: Sendable {
 
 extension OutboundURL {
     /// The same scheme, host and port, without path and query.
-    fileprivate var root: OutboundURL? {
-        let shownHost = host.contains(":") ? "[\(host)]" : host
-        return OutboundURL("\(scheme)://\(shownHost)" + (port.map { ":\($0)" } ?? ""))
-    }
+    fileprivate var root: OutboundURL? { OutboundURL(description) }
 }

@@ -46,9 +46,13 @@ struct Listener: Service {
         case EADDRINUSE: reason = .portInUse
         case EACCES, EPERM: reason = .notPermitted
         case EADDRNOTAVAIL, EAFNOSUPPORT: (key, reason) = ("host", .addressUnknown)
-        case nil: (key, reason) = ("host", .addressUnknown)
+        case nil where Self.isOfResolver(error): (key, reason) = ("host", .addressUnknown)
         default: break
         }
         return ListeningFault(key: key, host: host, port: port, reason: reason)
+    }
+
+    private static func isOfResolver(_ error: any Error) -> Bool {
+        error is SocketAddressError || error is SocketAddressError.UnknownHost
     }
 }

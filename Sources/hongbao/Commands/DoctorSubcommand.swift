@@ -20,9 +20,10 @@ struct DoctorSubcommand: AsyncParsableCommand {
         do {
             configuration = try await shared.configuration()
             _ = try configuration.webServer()
+            _ = try configuration.replyWriter()
             findings.append(.good("配置没有问题", "The configuration is valid"))
         } catch {
-            Self.report([.bad("配置有误：\(error)", "The configuration is not valid; see above")])
+            Self.report([.bad("配置有误：", "The configuration is not valid: ", error)])
             throw ExitCode(1)
         }
         findings += await Self.database(configuration.database)
@@ -72,6 +73,18 @@ struct DoctorSubcommand: AsyncParsableCommand {
         static func bad(_ chinese: String, _ english: String) -> Finding {
             Finding(mark: .bad, chinese: chinese, english: english)
         }
+
+        /// With what `error` says behind each text.
+        static func bad(_ chinese: String, _ english: String, _ error: any Error) -> Finding {
+            let message = OperatorMessage.describing(error) as? OperatorMessage
+            return .bad(
+                chinese + withoutStop(message?.chinese ?? "\(error)"),
+                english + withoutStop(message?.english ?? "\(error)"))
+        }
+
+        private static func withoutStop(_ text: String) -> String {
+            text.hasSuffix("。") || text.hasSuffix(".") ? String(text.dropLast()) : text
+        }
     }
 
     private static func report(_ findings: [Finding]) {
@@ -93,8 +106,7 @@ struct DoctorSubcommand: AsyncParsableCommand {
                     "The database can be read: \(stored.activities.count) activities, \(open) open")
             ]
         } catch {
-            let described = OperatorMessage.describing(error)
-            return [.bad("数据库：\(described)", "The database cannot be used; see above")]
+            return [.bad("数据库 \(path)：", "The database \(path): ", error)]
         }
     }
 
@@ -109,22 +121,31 @@ struct DoctorSubcommand: AsyncParsableCommand {
 
     private static func finding(_ name: String, _ result: EndpointProbe.Result) -> Finding {
         switch result {
-        case .reached(let host, true):
-            .good("\(name)：\(host) 接受了凭据", "\(name): \(host) took the credentials")
-        case .reached(let host, false):
-            .good("\(name)：能连上 \(host)", "\(name): \(host) can be reached")
-        case .credentialsRefused(let host, let status):
+        case .reached(let origin, true):
+            .good("\(name)：\(origin) 接受了凭据", "\(name): \(origin) took the credentials")
+        case .reached(let origin, false):
+            .good("\(name)：能连上 \(origin)", "\(name): \(origin) can be reached")
+        case .credentialsRefused(let origin, let status):
             .bad(
-                "\(name)：\(host) 没有接受凭据（状态 \(status)），请核对应用的 id 和密钥",
-                "\(name): \(host) did not take the credentials (status \(status)): check the app's id and secret")
-        case .unreachable(let host):
+                "\(name)：\(origin) 没有接受凭据（状态 \(status)），请核对配置里的编号、密钥和令牌",
+                "\(name): \(origin) did not take the credentials (status \(status)): check id, secret and token")
+        case .unexpectedAnswer(let origin, let status):
+            .warning(
+                "\(name)：\(origin) 的回答看不懂（状态 \(status)），凭据没有查成：平台可能有故障；每次都这样，就核对配置里的地址",
+                "\(name): \(origin) gave an answer that says nothing about the credentials (status \(status)): it may have "
+                    + "trouble of its own; if it always does, check the address")
+        case .unreachable(let origin):
             .bad(
-                "\(name)：连不上 \(host)，请检查网络、防火墙和 api_url",
-                "\(name): \(host) cannot be reached: check the network, the firewall and api_url")
+                "\(name)：连不上 \(origin)，请检查网络、防火墙和配置里的地址",
+                "\(name): \(origin) cannot be reached: check the network, the firewall and the address")
         case .nothingToCall:
             .good(
-                "\(name)：回复写在响应里，请在群里发送“帮助”试一试",
-                "\(name): replies are said in responses; send 帮助 in the group to see")
+                "\(name)：回复写在响应里，或发到消息带来的地址，没有可查的：请发“帮助”试一试",
+                "\(name): replies are said in responses or to addresses that come with messages: send 帮助 to see")
+        case .saidOverSocket:
+            .good(
+                "\(name)：回复写在响应里，或由反向 WebSocket 发出，没有可查的：请发“帮助”试一试",
+                "\(name): replies are said in responses or over the reverse WebSocket: send 帮助 to see")
         }
     }
 }

@@ -28,7 +28,11 @@ struct ServeSubcommand: AsyncParsableCommand {
         if let host { overrides["host"] = [host] }
         if let port { overrides["port"] = [String(port)] }
         let configuration = try await shared.configuration(overrides)
-        let serverConfiguration = try configuration.webServer()
+        var serverConfiguration = try configuration.webServer()
+        // Where files run out, nobody is answered any more, not even a monitor.
+        let fileLimit = OpenFiles.raiseLimit()
+        let wantedConnections = serverConfiguration.limits.connectionCount
+        serverConfiguration.limits.connectionCount = max(16, min(wantedConnections, fileLimit - OpenFiles.reserve))
         let registry = PrometheusRegistry(help: ServerMetrics.help)
         let metrics = ServerMetrics(platforms: Set(configuration.endpoints.map(\.platform)), factory: registry)
         // The service is there before the server that tells its notices.
@@ -39,6 +43,13 @@ struct ServeSubcommand: AsyncParsableCommand {
                 activities: configuration.activitiesFolder, exports: configuration.exportsFolder),
             onNotice: { notice in teller.withLockedValue { $0 }?.tell(notice) },
             onBatch: { metrics.note($0) })
+        if serverConfiguration.limits.connectionCount < wantedConnections {
+            runtime.logger.warning(
+                "fewer connections are taken: the limit of open files is low",
+                metadata: [
+                    "connections": "\(serverConfiguration.limits.connectionCount)", "open_files": "\(fileLimit)",
+                ])
+        }
         let folder = URL(fileURLWithPath: configuration.database).deletingLastPathComponent().path
         let readiness = Readiness(of: runtime.store, folder: folder)
         let server = await WebServer(

@@ -18,20 +18,30 @@ final class Readiness: Sendable {
     }
 
     private let store: SQLiteStore
-    private let folder: String
+    private let freeSpace: @Sendable () -> Int64?
+    private let sleep: @Sendable (Duration) async throws -> Void
     private let state = NIOLockedValueBox(State())
 
     /// - Parameter folder: Where the database lies.
-    init(of store: SQLiteStore, folder: String) {
+    convenience init(of store: SQLiteStore, folder: String) {
+        self.init(of: store, freeSpace: { Self.freeSpace(inFolder: folder) })
+    }
+
+    /// - Parameter freeSpace: Of the disk that the database lies on, in bytes; nil when it cannot be asked.
+    init(
+        of store: SQLiteStore, freeSpace: @escaping @Sendable () -> Int64?,
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    ) {
         self.store = store
-        self.folder = folder
+        self.freeSpace = freeSpace
+        self.sleep = sleep
     }
 
     /// One sentence in English a fault; empty when all is well.
     func faults() async -> [String] {
         var faults: [String] = []
         if let fault = await databaseFault() { faults.append("database: \(fault)") }
-        if let free = Self.freeSpace(inFolder: folder), free < Self.minimumFreeSpace {
+        if let free = freeSpace(), free < Self.minimumFreeSpace {
             faults.append("disk: less than \(Self.minimumFreeSpace >> 20) MiB free")
         }
         return faults
@@ -46,7 +56,8 @@ final class Readiness: Sendable {
     /// The check stands in line behind the batch that is being written, which waits as long as another program holds the
     /// file: nobody waits here for that, and however many ask, one check is enough.
     private func databaseFault() async -> String? {
-        await withCheckedContinuation { continuation in
+        var patience: Task<Void, Never>?
+        let fault = await withCheckedContinuation { continuation in
             let (id, mustCheck) = state.withLockedValue { state in
                 let id = state.nextID
                 state.nextID += 1
@@ -55,12 +66,14 @@ final class Readiness: Sendable {
                 return (id, !state.isChecking)
             }
             if mustCheck { Task { await check() } }
-            Task {
-                try? await Task.sleep(for: Self.patience)
+            patience = Task {
+                guard (try? await sleep(Self.patience)) != nil else { return }
                 let late = state.withLockedValue { $0.waiting.removeValue(forKey: id) }
                 late?.resume(returning: "it does not take a write now; another program may be holding it")
             }
         }
+        patience?.cancel()
+        return fault
     }
 
     private func check() async {

@@ -1,37 +1,17 @@
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOPosix
+import TestSupport
 import Testing
 import WebServer
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// Many connections, and the end of all of them.
 @Suite(.serialized)
 struct ConnectionCountTests {
-    /// The number of connections that can be opened, both ends of each being ours, at most `wanted`.
-    private func possibleCount(_ wanted: Int) -> Int {
-        var limit = rlimit()
-        #if canImport(Glibc)
-            let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        #else
-            let resource = RLIMIT_NOFILE
-        #endif
-        guard getrlimit(resource, &limit) == 0 else { return 100 }
-        limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, rlim_t(2 * wanted + 1_000)))
-        _ = setrlimit(resource, &limit)
-        guard getrlimit(resource, &limit) == 0 else { return 100 }
-        return min(wanted, (Int(clamping: limit.rlim_cur) - 500) / 2)
-    }
-
-    @Test func idleConnectionsDoNotStopANewOne() async throws {
-        let count = possibleCount(5_000)
-        try #require(count > 100)
+    /// Both ends of each connection are ours, and other tests have some open too.
+    @Test(.enabled(if: OpenFileLimit.allows(17_000), "needs a limit of 17,000 open files (ulimit -n)"))
+    func idleConnectionsDoNotStopANewOne() async throws {
+        let count = 5_000
         try await GuardedServer.run(.changed { $0.connectionCount = count + 10 }) { server in
             var idle: [RawConnection] = []
             for _ in 0..<count { idle.append(try await server.open()) }
@@ -61,6 +41,41 @@ struct ConnectionCountTests {
             #expect(await waiting.untilClosed().hasSuffix("\r\n\r\nhello"))
             for connection in idle { await connection.close() }
         }
+    }
+
+    /// However many wait in front of the main listener, a monitor on its own port is answered.
+    @Test func monitorsAreAnsweredWhileTheServerIsFull() async throws {
+        let operationPort = try await Self.freePort()
+        try await TestServer.run { configuration in
+            configuration.limits = .changed { $0.connectionCount = 8 }
+            configuration.operationPort = operationPort
+        } _: { server in
+            var idle: [RawConnection] = []
+            for _ in 0..<8 { idle.append(try await RawConnection.open(server.port)) }
+            let request = "GET /api/traffic/check HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+            let waiting = try await RawConnection.open(server.port)
+            try await waiting.send(request)
+            for path in ["/healthz", "/readyz", "/metrics"] {
+                let monitor = try await RawConnection.open(operationPort)
+                try await monitor.send("GET \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                #expect(await monitor.untilClosed().hasPrefix("HTTP/1.1 200 "), "\(path)")
+            }
+            // The main listener was full all the while.
+            #expect(waiting.text == "")
+            #expect(idle.allSatisfy { !$0.isClosed })
+            await idle.removeLast().close()
+            #expect(await waiting.untilClosed().hasPrefix("HTTP/1.1 200 "))
+            for connection in idle { await connection.close() }
+        }
+    }
+
+    /// A port that was free a moment ago.
+    private static func freePort() async throws -> Int {
+        let bootstrap = ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        let channel = try await bootstrap.bind(host: "127.0.0.1", port: 0).get()
+        let port = channel.localAddress?.port ?? 0
+        try await channel.close()
+        return port
     }
 
     // Row 57

@@ -8,12 +8,17 @@ final class ServeProcess: Sendable {
     let port: Int
 
     /// Starts it in `folder` on any free port, and waits until it listens.
+    ///
+    /// - Parameter limits: See ``Program``.
     init(
-        in folder: TemporaryFolder, _ arguments: [String] = [], yaml: String? = nil, environment: [String: String] = [:]
+        in folder: TemporaryFolder, _ arguments: [String] = [], yaml: String? = nil,
+        environment: [String: String] = [:],
+        limits: String? = nil
     ) throws {
         if let yaml { _ = try folder.file("hongbao.yaml", yaml) }
         program = try Program(
-            ["serve", "--port", "0", "--database", "serve.db"] + arguments, in: folder.path, environment: environment)
+            ["serve", "--port", "0", "--database", "serve.db"] + arguments, in: folder.path, environment: environment,
+            limits: limits)
         var port: Int?
         let end = Date(timeIntervalSinceNow: 30)
         while port == nil, program.isRunning, Date() < end {
@@ -66,7 +71,7 @@ final class SocketClient {
     private var buffer: [UInt8] = []
 
     init(_ port: Int, timeoutSeconds: Int = 30) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var timeout = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
