@@ -99,6 +99,25 @@ import Testing
         #expect(verified.status == 0, "\(verified.output)")
     }
 
+    /// A process that ends while it makes the database leaves nothing that the next one cannot use.
+    @Test func aFirstStartMayEndAtAnyInstant() throws {
+        let folder = try TemporaryFolder()
+        var generator = SeededGenerator(seed: SeededGenerator.baseSeed)
+        var wasThere = 0
+        for number in 0..<3 * Self.crashCount {
+            let program = try Program(["chat", "--json", "--database", "\(number).db"], in: folder.path)
+            Thread.sleep(forTimeInterval: Double.random(in: 0.02...0.16, using: &generator))
+            program.send(SIGKILL)
+            _ = program.finish()
+            if FileManager.default.fileExists(atPath: folder.path + "/\(number).db") { wasThere += 1 }
+            let next = try Program.run(
+                ["chat", "--json", "--database", "\(number).db"], in: folder.path, input: Self.message("m0"))
+            #expect(next.status == 0 && next.output.contains("\"ok\""), "\(number): \(next.errors)")
+            #expect(!FileManager.default.fileExists(atPath: folder.path + "/\(number).db.new"))
+        }
+        print("\(3 * Self.crashCount) first starts, \(wasThere) had made the file")
+    }
+
     /// A binding or a draw: every user sends both, one after the other.
     private static func message(_ id: String) -> String {
         let number = Int(id.dropFirst()) ?? 0

@@ -92,6 +92,7 @@ public final class SQLiteStore: Store {
                 let lock = try FileLock(besideDatabase: path)
                 let isThere = FileManager.default.fileExists(atPath: path)
                 let ownLock = isThere ? try FileLock(ofDatabase: path) : nil
+                if !isThere { try Self.create(path) }
                 try Self.checkFile(path, mayBeMissing: true)
                 let pool = try DatabasePool(path: path, configuration: Self.configuration)
                 let locks = [lock, try ownLock ?? FileLock(ofDatabase: path)]
@@ -138,13 +139,7 @@ public final class SQLiteStore: Store {
         self.checkpointFrameCount = checkpointFrameCount
         hot = HotStatements()
         let hot = hot
-        // The mark comes first: a process that is killed between two steps leaves a file that is known to be ours.
-        try writer.writeWithoutTransaction { db in
-            if try Int32.fetchOne(db, sql: "PRAGMA application_id") != Schema.applicationID {
-                try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
-            }
-        }
-        try Schema.migrator.migrate(writer)
+        try Self.prepare(writer)
         try writer.write { try Self.foldJournal($0) }
         try writer.writeWithoutTransaction { db in
             // The pool sets NORMAL after its own set-up, so FULL is set afterwards and read back.
@@ -169,6 +164,45 @@ public final class SQLiteStore: Store {
                     return SQLITE_OK
                 }, hot.walFrameCount)
         }
+    }
+
+    /// Makes a new database under another name and gives it its own when it is whole: a process that is killed meanwhile
+    /// leaves nothing that the next start could take for somebody else's.
+    private static func create(_ path: String) throws {
+        let newPath = path + ".new"
+        for suffix in ["", "-wal", "-shm", "-journal"] where FileManager.default.fileExists(atPath: newPath + suffix) {
+            try FileManager.default.removeItem(atPath: newPath + suffix)
+        }
+        let queue = try DatabaseQueue(path: newPath, configuration: configuration)
+        try queue.writeWithoutTransaction {
+            try $0.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+        }
+        try prepare(queue)
+        try queue.close()
+        guard rename(newPath, path) == 0, synchronize(folderOf: path) else {
+            throw StoreError(
+                code: .inaccessible,
+                message: "The database \(path) cannot be created. Nothing was changed. "
+                    + "Check that you may write to its folder.", cause: String(cString: strerror(errno)))
+        }
+    }
+
+    /// The new name must not be lost with the power.
+    private static func synchronize(folderOf path: String) -> Bool {
+        let descriptor = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { Foundation.close(descriptor) }
+        return fsync(descriptor) == 0
+    }
+
+    /// Marks a database as ours and brings its schema up to date.
+    private static func prepare(_ writer: some DatabaseWriter) throws {
+        try writer.writeWithoutTransaction { db in
+            if try Int32.fetchOne(db, sql: "PRAGMA application_id") != Schema.applicationID {
+                try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
+            }
+        }
+        try Schema.migrator.migrate(writer)
     }
 
     /// Brings the sessions' table up to date with what the journal has since the last tick of the process before.
