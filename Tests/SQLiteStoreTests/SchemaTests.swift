@@ -281,6 +281,20 @@ struct SchemaTests {
     }
 }
 
+/// Who may read the file: it holds seeds that nobody may know yet.
+struct FilePermissionTests {
+    @Test func onlyTheOwnerMayReadTheDatabase() async throws {
+        let folder = try TemporaryFolder()
+        let store = try SQLiteStore(path: folder.path())
+        try await store.bind("qq:1", to: "a")
+        for name in ["hongbao.db", "hongbao.db-wal", "hongbao.db-shm", "hongbao.db.lock"] {
+            let attributes = try FileManager.default.attributesOfItem(atPath: folder.path(name))
+            #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o600, "\(name)")
+        }
+        try await store.close()
+    }
+}
+
 /// The outbox in the file.
 struct OutboxSchemaTests {
     @Test func theAddressOfAnErasureGoesOnceItsReplyIsOut() async throws {

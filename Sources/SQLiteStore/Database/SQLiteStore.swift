@@ -173,6 +173,8 @@ public final class SQLiteStore: Store {
         for suffix in ["", "-wal", "-shm", "-journal"] where FileManager.default.fileExists(atPath: newPath + suffix) {
             try FileManager.default.removeItem(atPath: newPath + suffix)
         }
+        // Seeds that nobody may know yet will be in it. What SQLite puts beside it gets the same rights.
+        FileManager.default.createFile(atPath: newPath, contents: nil, attributes: [.posixPermissions: 0o600])
         let queue = try DatabaseQueue(path: newPath, configuration: configuration)
         try queue.writeWithoutTransaction {
             try $0.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")

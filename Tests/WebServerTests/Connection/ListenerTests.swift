@@ -24,7 +24,7 @@ struct ListenerTests {
     }
 
     @Test func onlyWhatTheAddressCausesIsTheHostsFault() async throws {
-        let unknown = await #expect(throws: SocketAddressError.UnknownHost.self) {
+        let unknown = #expect(throws: SocketAddressError.UnknownHost.self) {
             try SocketAddress.makeAddressResolvingHost("no-such-host.invalid", port: 1)
         }
         let errors: [any Error] = [
