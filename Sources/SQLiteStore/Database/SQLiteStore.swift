@@ -174,19 +174,22 @@ public final class SQLiteStore: Store {
             try FileManager.default.removeItem(atPath: newPath + suffix)
         }
         // Seeds that nobody may know yet will be in it. What SQLite puts beside it gets the same rights.
-        FileManager.default.createFile(atPath: newPath, contents: nil, attributes: [.posixPermissions: 0o600])
+        guard FileManager.default.createFile(atPath: newPath, contents: nil, attributes: [.posixPermissions: 0o600])
+        else { throw uncreatable(path) }
         let queue = try DatabaseQueue(path: newPath, configuration: configuration)
         try queue.writeWithoutTransaction {
             try $0.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
         }
         try prepare(queue)
         try queue.close()
-        guard rename(newPath, path) == 0, synchronize(folderOf: path) else {
-            throw StoreError(
-                code: .inaccessible,
-                message: "The database \(path) cannot be created. Nothing was changed. "
-                    + "Check that you may write to its folder.", cause: String(cString: strerror(errno)))
-        }
+        guard rename(newPath, path) == 0, synchronize(folderOf: path) else { throw uncreatable(path) }
+    }
+
+    private static func uncreatable(_ path: String) -> StoreError {
+        StoreError(
+            code: .inaccessible,
+            message: "The database \(path) cannot be created. Nothing was changed. "
+                + "Check that you may write to its folder.", cause: String(cString: strerror(errno)))
     }
 
     /// The new name must not be lost with the power.
