@@ -236,7 +236,8 @@ let package = Package(
             name: "SQLiteStoreTests",
             dependencies: [
                 "Basics", "Lottery", "TrafficGate", "Activities", "SQLiteStore", "TestSupport",
-                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             swiftSettings: swiftSettings),
     ],

@@ -2,6 +2,8 @@ import Activities
 import Basics
 import Foundation
 import GRDB
+import Logging
+import NIOConcurrencyHelpers
 import SQLiteStore
 import Testing
 import TrafficGate
@@ -80,15 +82,33 @@ struct LockTests {
         try await SQLiteStore(path: folder.path("other.db")).close()
     }
 
+    /// Notes that something was logged.
+    private struct Listener: LogHandler {
+        let hasHeard: NIOLockedValueBox<Bool>
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+
+        func log(event: LogEvent) {
+            hasHeard.withLockedValue { $0 = true }
+        }
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+    }
+
     @Test func whoIsToldToStopWhileAnotherProgramWritesHearsOfThat() async throws {
         let folder = try TemporaryFolder()
-        let store = try SQLiteStore(path: folder.path())
+        let hasWaited = NIOLockedValueBox(false)
+        let store = try SQLiteStore(
+            path: folder.path(), logger: Logger(label: "test") { _ in Listener(hasHeard: hasWaited) })
         var configuration = Configuration()
         configuration.allowsUnsafeTransactions = true
         let other = try DatabaseQueue(path: folder.path(), configuration: configuration)
         try await other.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
         let waiting = Task { try await store.bind("qq:1", to: "a") }
-        try await Task.sleep(for: .milliseconds(100))
+        while !hasWaited.withLockedValue({ $0 }) { try await Task.sleep(for: .milliseconds(10)) }
         waiting.cancel()
         let error = await #expect(throws: StoreError.self) { try await waiting.value }
         #expect(error?.code == .locked)
