@@ -18,11 +18,10 @@ struct PipeliningTests {
     }
 
     @Test func onlySoManyUnansweredRequestsAreRead() async throws {
-        var limits = ConnectionLimits()
-        limits.pipelinedCount = 8
+        let limits = ConnectionLimits.changed { $0.pipelinedCount = 8 }
         let counter = Counter()
         let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .childChannelInitializer { [limits] channel in
+            .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let bytes = ByteGuard(limits: limits, isTLS: false)
                     let requests = RequestGuard(
