@@ -1,4 +1,5 @@
 import Lottery
+import TestSupport
 import Testing
 
 struct PercentTests {

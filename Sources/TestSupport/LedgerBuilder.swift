@@ -1,23 +1,22 @@
-import Basics
-import Lottery
-import TestSupport
+public import Basics
+public import Lottery
 
 /// An honest operator: opens, lets users draw, voids, closes, and keeps the ledger.
-struct LedgerBuilder {
-    var activity: Activity
-    private(set) var rows: [LedgerRow] = []
-    private(set) var remaining: [Int]
-    private(set) var isOpen = false
+public struct LedgerBuilder: Sendable {
+    public var activity: Activity
+    public private(set) var rows: [LedgerRow] = []
+    public private(set) var remaining: [Int]
+    public private(set) var isOpen = false
     private var head = LedgerHead.empty
     private var round: UInt32 = 0
     private var seed: RoundSeed
     private var attempts: [UserID: UInt32] = [:]
     private var voids: [UserID: Int] = [:]
-    private(set) var wins: [UserID: Int64] = [:]
+    public private(set) var wins: [UserID: Int64] = [:]
     private var clock = Instant(milliseconds: 1_776_643_200_000)
     private var generator: SeededGenerator
 
-    init(_ activity: Activity, seed: UInt64) {
+    public init(_ activity: Activity, seed: UInt64) {
         self.activity = activity
         generator = SeededGenerator(seed: seed)
         remaining = activity.awards.map(\.number)
@@ -29,7 +28,7 @@ struct LedgerBuilder {
         rows.append(head.append(event, now: clock))
     }
 
-    mutating func open() {
+    public mutating func open() {
         precondition(!isOpen)
         round += 1
         seed = .random(using: &generator)
@@ -38,20 +37,20 @@ struct LedgerBuilder {
         isOpen = true
     }
 
-    mutating func close() {
+    public mutating func close() {
         precondition(isOpen)
         append(.close(round: round, seed: seed))
         isOpen = false
     }
 
-    func canDraw(_ user: UserID) -> Bool {
+    public func canDraw(_ user: UserID) -> Bool {
         let used = Int(attempts[user] ?? 0) - (voids[user] ?? 0)
         return isOpen && wins[user] == nil && used < activity.maxAttempts ?? .max
     }
 
     /// - Returns: The position of the award; nil for a miss.
     @discardableResult
-    mutating func draw(_ user: UserID) -> Int? {
+    public mutating func draw(_ user: UserID) -> Int? {
         precondition(canDraw(user))
         let attempt = (attempts[user] ?? 0) + 1
         attempts[user] = attempt
@@ -80,7 +79,7 @@ struct LedgerBuilder {
         return index
     }
 
-    mutating func void(_ user: UserID, reason: String = "测试") {
+    public mutating func void(_ user: UserID, reason: String = "测试") {
         guard let seq = wins.removeValue(forKey: user), case .draw(let entry) = rows[Int(seq)].event else { return }
         voids[user, default: 0] += 1
         if let index = activity.awards.firstIndex(where: { $0.id == entry.award }),
@@ -92,21 +91,21 @@ struct LedgerBuilder {
     }
 
     /// 奖品数量, while closed.
-    mutating func setRemaining(_ count: Int, at index: Int) {
+    public mutating func setRemaining(_ count: Int, at index: Int) {
         precondition(!isOpen)
         remaining[index] = count
     }
 
-    var contents: [UInt8] { exported(rows) }
+    public var contents: [UInt8] { exported(rows) }
 }
 
 /// Rows as a file.
-func exported(_ rows: [LedgerRow]) -> [UInt8] {
+public func exported(_ rows: [LedgerRow]) -> [UInt8] {
     rows.flatMap { $0.canonicalLine + [0x0A] }
 }
 
 /// What a forger with the whole ledger does: changes events, then links everything anew, without any clamping of times.
-func rehashed(_ events: [(event: LedgerEvent, at: Instant)]) -> [LedgerRow] {
+public func rehashed(_ events: [(event: LedgerEvent, at: Instant)]) -> [LedgerRow] {
     var previous = Hash.zero
     return events.enumerated().map { index, item in
         let hash = LedgerRow.hash(previous: previous, seq: Int64(index), at: item.at, event: item.event)
@@ -116,12 +115,12 @@ func rehashed(_ events: [(event: LedgerEvent, at: Instant)]) -> [LedgerRow] {
 }
 
 extension [LedgerRow] {
-    var events: [(event: LedgerEvent, at: Instant)] { map { ($0.event, $0.at) } }
+    public var events: [(event: LedgerEvent, at: Instant)] { map { ($0.event, $0.at) } }
 }
 
 extension LedgerEvent {
     /// The same draw with some of its values replaced.
-    func altered(
+    public func altered(
         user: UserID?? = nil, attempt: UInt32? = nil, award: AwardID?? = nil, remaining: Int?? = nil,
         round: UInt32? = nil
     ) -> LedgerEvent {
@@ -154,14 +153,14 @@ extension Salt {
 
 extension Percent {
     /// For tests: a literal that must be right.
-    static func of(_ text: String) -> Percent {
+    public static func of(_ text: String) -> Percent {
         guard let percent = Percent(text) else { preconditionFailure("\(text) is no percentage") }
         return percent
     }
 }
 
 /// One 一等奖, some skins, and a 低保 in the middle of the list.
-func sampleActivity(maxAttempts: Int? = 2, withDiBao: Bool = true) -> Activity {
+public func sampleActivity(maxAttempts: Int? = 2, withDiBao: Bool = true) -> Activity {
     var awards = [
         ActivityAward(id: "gold", kind: .ONLY, percent: .of("20"), prefix: "一等奖", name: "游戏主机", number: 1),
         ActivityAward(id: "silver", kind: .NORNAL, percent: .of("30"), prefix: "二等奖", name: "限定\"皮肤\"", number: 3),
