@@ -66,6 +66,18 @@ import Testing
         #expect(try #require(server).stop() == 0)
     }
 
+    /// Whoever takes a test away that holds a promise finds the promise.
+    @Test func everyTestThatTheThreatModelNamesExists() throws {
+        let names = try Document.text("docs/threat-model.md").matches(of: /`(?:[A-Za-z]+\/)?([A-Za-z]+Tests)`/).map(\.1)
+        #expect(Set(names).count > 15)
+        let tests = Document.root.appending(path: "Tests")
+        let paths = try FileManager.default.subpathsOfDirectory(atPath: tests.path)
+        let known = Set(paths.map { $0.split(separator: "/").last.map(String.init) ?? "" })
+        for name in Set(names) {
+            #expect(known.contains("\(name).swift") || known.contains(String(name)), "\(name)")
+        }
+    }
+
     @Test func bothReadmesShowTheSameCommands() throws {
         let commands = { (name: String) in
             Document.blocks("sh", in: try Document.text(name)).flatMap { $0.split(separator: "\n") }
