@@ -174,7 +174,11 @@ import Testing
         let harness =
             page.replacingCharacters(in: policy, with: "script-src 'unsafe-inline'")
             .replacingOccurrences(of: "</body>", with: driver + "</body>")
-        let answer = try OtherVerifiers.answer(ofPage: harness, seconds: 20)
+        // The browser's own clock does not wait for files that are read; a busy machine needs more of it.
+        var answer = ""
+        for seconds in [20, 100, 500, 2_500, 10_000] where !answer.contains("title: ") {
+            answer = try OtherVerifiers.answer(ofPage: harness, seconds: seconds)
+        }
         let lines = answer.split(separator: "\n").map(String.init)
         try #require(lines.count == 15, "\(answer)")
         #expect(lines[0].hasPrefix("good: ✓ 文件前后一致。") && lines[0].contains("没有填账本头"))
