@@ -19,6 +19,7 @@ extension StoreContract {
         Check("an erased user is known again by the digest alone", erasedUserIsKnownAgain),
         Check("an erasure lasts beyond reopening", needsReopening: true, erasureLasts),
         Check("the erased are listed as winners without a name", erasedWinnersStayCounted),
+        Check("no earlier row of an erased user's session makes it a session again", erasedSessionsStayGone),
     ]
 
     static let textChecks: [Check] = [
@@ -288,6 +289,28 @@ extension StoreContract {
         try await first.commit(to: bench)
         try await first.expectFound(in: bench)
         try await first.expectVerified(in: bench)
+    }
+
+    private static func erasedSessionsStayGone(_ bench: StoreContractBench) async throws {
+        let gone: UserID = "qq:1"
+        // Given sessions that had nobody, or somebody else, before they were theirs, and one that never named them
+        try await bench.write {
+            $0.participants = [
+                .contract("web:1", status: .active), .contract("web:2", user: "qq:2", status: .active),
+                .contract("web:3", status: .active), .contract("web:4", user: "qq:2", status: .active),
+            ]
+            $0.journal = [
+                .contract("web:1", user: gone, status: .active), .contract("web:2", user: gone, status: .active),
+                // And one that is somebody else's by now.
+                .contract("web:4", user: gone, status: .active), .contract("web:4", user: "qq:2", status: .active),
+            ]
+        }
+        // When the user is erased, together with one that the gate took for theirs
+        try await bench.write { $0.erasures = [Changes.Erasure(user: gone, digests: [:], sessions: ["web:3"])] }
+        // Then only the other's is left
+        let sessions = try await bench.store.load().participants
+        try expect(sessions.map(\.session), is: ["web:4"], "sessions")
+        try expect(sessions.map(\.user), is: ["qq:2"], "whose they are")
     }
 
     private static func erasedUserIsKnownAgain(_ bench: StoreContractBench) async throws {

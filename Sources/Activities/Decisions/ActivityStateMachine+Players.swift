@@ -259,11 +259,11 @@ extension ActivityStateMachine {
             digests[id] = erasedDigest(ParticipationKey(user: user, activity: id))
             activities[id]?.hasErasedUsers = true
         }
-        _ = gate.erase(user: user, now: batch.now)
-        sessions.forget(user)
+        let forgotten = gate.erase(user: user, now: batch.now)
+        sessions.forget(user, forgotten)
         limiter.forget(user)
         suggestedAt[user] = nil
-        batch.changes.erasures.append(Changes.Erasure(user: user, digests: digests))
+        batch.changes.erasures.append(Changes.Erasure(user: user, digests: digests, sessions: forgotten))
         return .ok(.erased)
     }
 }

@@ -57,9 +57,9 @@ struct SessionTable: Sendable {
         write(.max, to: &changes)
     }
 
-    /// Forgets what would name an erased user.
-    mutating func forget(_ user: UserID) {
-        unsaved = unsaved[savedCount...].filter { $0.user != user && $0.session.text != user.text }
+    /// Forgets what would name an erased user, and the sessions that went with them.
+    mutating func forget(_ user: UserID, _ sessions: [SessionID]) {
+        unsaved = unsaved[savedCount...].filter { $0.user != user && !sessions.contains($0.session) }
         savedCount = 0
     }
 

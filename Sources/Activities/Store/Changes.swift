@@ -105,10 +105,14 @@ public struct Changes: Sendable {
         public let user: UserID
         /// What stays, so that nobody wins twice by being forgotten in between: a keyed digest per activity.
         public let digests: [ActivityID: Hash]
+        /// Sessions that the gate forgot with them, and of which no row may stay, whomever an earlier one names. Those
+        /// whose latest row names the user go too.
+        public let sessions: [SessionID]
 
-        public init(user: UserID, digests: [ActivityID: Hash]) {
+        public init(user: UserID, digests: [ActivityID: Hash], sessions: [SessionID] = []) {
             self.user = user
             self.digests = digests
+            self.sessions = sessions
         }
     }
 

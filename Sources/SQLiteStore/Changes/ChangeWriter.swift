@@ -396,10 +396,28 @@ final class ChangeWriter {
         try db.execute(sql: "DELETE FROM bot_user_attempt WHERE user_id = ?", arguments: [user])
         try db.execute(sql: "DELETE FROM bot_activity_user WHERE id = ?", arguments: [user])
         try db.execute(sql: "DELETE FROM bot_processed_message WHERE user_id = ?", arguments: [user])
+        let sessions = try erasure.sessions.map(\.text) + latestSessions(of: user, db)
         for table in ["redpacket_activity_participants", "redpacket_session_journal"] {
-            try db.execute(sql: "DELETE FROM \(table) WHERE user_id = ?1 OR session_id = ?1", arguments: [user])
+            try db.execute(sql: "DELETE FROM \(table) WHERE user_id = ?1", arguments: [user])
+            for session in sessions {
+                try db.execute(sql: "DELETE FROM \(table) WHERE session_id = ?1", arguments: [session])
+            }
         }
         try db.execute(sql: "UPDATE bot_audit_log SET actor = 'erased' WHERE actor = ?", arguments: [user])
+    }
+
+    /// The sessions whose latest row names the user. Were an earlier row of one to stay, it would be a session again.
+    private func latestSessions(of user: String, _ db: Database) throws -> [String] {
+        try String.fetchAll(
+            db,
+            sql: """
+                SELECT session_id FROM redpacket_session_journal AS j
+                WHERE user_id = ?1
+                    AND id = (SELECT max(id) FROM redpacket_session_journal WHERE session_id = j.session_id)
+                UNION
+                SELECT session_id FROM redpacket_activity_participants
+                WHERE user_id = ?1 AND session_id NOT IN (SELECT session_id FROM redpacket_session_journal)
+                """, arguments: [user])
     }
 
     /// A user's rows, along the list that runs through the ledger from their live win and their latest other attempt.
