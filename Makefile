@@ -4,11 +4,12 @@
 CONFIGURATION ?= debug
 SWIFT_FLAGS ?=
 BENCH_FLAGS ?=
-SWIFT_SOURCES = $(wildcard Package.swift Sources Tests Resources \
+SECONDS_TO_RUN ?= 60
+SWIFT_SOURCES = $(wildcard Package.swift Sources Tests Resources Torture \
     Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test interop lint format bench crash deps
+.PHONY: help run test interop lint format bench crash torture deps
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +46,12 @@ bench: deps ## measure draws in process and over HTTP, each beside a reference
 crash: deps ## kill the program at 200 random instants; everything acknowledged must still be there
 	@swift test list $(SWIFT_FLAGS) | grep Crash || { echo 'crash: no test has Crash in its name' >&2; exit 1; }
 	HONGBAO_CRASHES=200 swift test $(SWIFT_FLAGS) --skip-build --filter Crash
+
+torture: deps ## simulate events with faults for SECONDS_TO_RUN, or the one of SEED; no promise may break
+	swift build -c $(CONFIGURATION) $(SWIFT_FLAGS) --product hongbao-torture </dev/null
+	@# Sets are walked in the same order every time, so that a seed repeats.
+	@SWIFT_DETERMINISTIC_HASHING=1 .build/$(CONFIGURATION)/hongbao-torture --seconds $(SECONDS_TO_RUN) \
+	    $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) $(if $(MUTATION),--mutation $(MUTATION))
 
 deps: ## check for Swift and the SQLite headers; install the headers where that needs no password
 	@command -v swift >/dev/null || { \

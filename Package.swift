@@ -171,6 +171,24 @@ let package = Package(
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             swiftSettings: swiftSettings),
+        // Whole events under one seed, on virtual time, with faults; what `make torture` runs.
+        .target(
+            name: "Simulator",
+            dependencies: [
+                "Basics", "Lottery", "TrafficGate", "Activities", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Torture/Simulator", swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "hongbao-torture",
+            dependencies: [
+                "Basics", "Simulator", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Torture/Program", swiftSettings: swiftSettings),
+        .testTarget(
+            name: "SimulatorTests",
+            dependencies: ["hongbao-torture", "Basics", "Activities", "Simulator", "TestSupport"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "hongbaoTests",
             dependencies: [

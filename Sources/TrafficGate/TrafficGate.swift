@@ -494,7 +494,7 @@ extension Gate {
         var count = 0
         if !line.isEmpty {
             let capacity = capacity(at: now)
-            while activeCount < capacity, let slot = line.popFirst() {
+            while activeCount < capacity, let slot = takeNext() {
                 slots[slot].participant.status = .active
                 slots[slot].participant.ticket = nil
                 slots[slot].participant.queuePosition = nil
@@ -508,6 +508,14 @@ extension Gate {
         }
         measure.notePromotions(min(count, freedPlaces))
         measure.note(waiting: !line.isEmpty, now: now)
+    }
+
+    /// Takes whoever is next out of the line.
+    private mutating func takeNext() -> Int? {
+        #if DEBUG
+            if Mutation.current == .promoteOutOfOrder { return line.popLast() }
+        #endif
+        return line.popFirst()
     }
 
     private func answer(ofSlot slot: Int) -> GateAnswer {

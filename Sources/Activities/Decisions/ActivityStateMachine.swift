@@ -336,6 +336,9 @@ public struct ActivityStateMachine: Sendable {
 
     private func remember(_ decision: Decision, _ request: Request, _ batch: inout Batch) {
         guard let key = request.key else { return }
+        #if DEBUG
+            if Mutation.current == .forgetMessageID { return }
+        #endif
         switch decision {
         case .answered(.ignored), .answered(.busy), .answered(.rateLimited): return
         case .answered, .reading, .session: break

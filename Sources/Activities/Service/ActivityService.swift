@@ -121,7 +121,17 @@ public final class ActivityService: Service {
     /// - Returns: Nil when too much is waiting; nothing was done.
     /// - Throws: As ``submit(_:)-(Request)``.
     public func submit(_ request: SessionRequest) async throws -> SessionAnswer? {
-        guard case .session(let answer) = try await append(.session(request)).decided().decision else { return nil }
+        try await sessionAnswer(to: enqueue(request))
+    }
+
+    /// Puts a page's request in line, as ``enqueue(_:)-(Request)`` does.
+    package func enqueue(_ request: SessionRequest) -> PendingResponse {
+        append(.session(request))
+    }
+
+    /// Waits for the answer to a page's request in line; nil when too much was waiting.
+    package func sessionAnswer(to pending: PendingResponse) async throws -> SessionAnswer? {
+        guard case .session(let answer) = try await pending.decided().decision else { return nil }
         return answer
     }
 
@@ -199,34 +209,56 @@ public final class ActivityService: Service {
     public func run() async throws {
         let queue = queue
         let interval = limits.housekeepingInterval
-        do {
-            try await withTaskCancellationOrGracefulShutdownHandler {
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask {
-                        while !Task.isCancelled {
-                            queue.wake()
-                            try? await Task.sleep(for: interval)
-                        }
+        try await withTaskCancellationOrGracefulShutdownHandler {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    while !Task.isCancelled {
+                        queue.wake()
+                        try? await Task.sleep(for: interval)
                     }
-                    while let entries = await queue.take() { try await process(entries) }
-                    group.cancelAll()
                 }
-            } onCancelOrGracefulShutdown: {
-                queue.close()
+                while try await processNext() {}
+                group.cancelAll()
             }
-            let core = core
-            let deliveries = deliveries
-            try await store.transact(FactQuery()) { _ in
-                var changes = core.withLockedValue { $0.machine.flush() }
-                changes.deliveries = deliveries.withLockedValue { $0.noted }
-                return (changes, ())
+        } onCancelOrGracefulShutdown: {
+            queue.close()
+        }
+    }
+
+    /// Waits for the next batch and decides it; after ``shutDown()``, once nothing is left, brings the gate's table up to
+    /// date instead. What ``run()`` does over and over, for whoever drives the service step by step.
+    ///
+    /// - Returns: False when that was the last.
+    /// - Throws: As ``run()``; nothing more may be asked of the service then.
+    package func processNext() async throws -> Bool {
+        do {
+            if let entries = await queue.take() {
+                try await process(entries)
+                return true
             }
+            try await finish()
+            return false
         } catch {
             if !Task.isCancelled {
                 logger.error("batch failed; nobody in it is told a result", metadata: ["error": "\(error)"])
             }
             for entry in queue.drain() { entry.response.resolve(.failure(error)) }
             throw error
+        }
+    }
+
+    /// Lets ``processNext()`` go on without a request, as the clock does in ``run()``.
+    package func wake() {
+        queue.wake()
+    }
+
+    private func finish() async throws {
+        let core = core
+        let deliveries = deliveries
+        try await store.transact(FactQuery()) { _ in
+            var changes = core.withLockedValue { $0.machine.flush() }
+            changes.deliveries = deliveries.withLockedValue { $0.noted }
+            return (changes, ())
         }
     }
 
@@ -249,10 +281,14 @@ public final class ActivityService: Service {
         let decided: [DecidedRequest]
         do {
             decided = try await store.transact(query) { facts in
-                core.withLockedValue {
+                let (changes, decided) = core.withLockedValue {
                     $0.machine.decide(
                         items, facts: facts, deliveries: noted, now: now, entropy: &$0.entropy)
                 }
+                #if DEBUG
+                    if Mutation.current == .answerBeforeCommit { Self.answer(entries, decided) }
+                #endif
+                return (changes, decided)
             }
         } catch {
             for entry in entries { entry.response.resolve(.failure(error)) }
@@ -265,7 +301,7 @@ public final class ActivityService: Service {
             )
         }
         lastCheck.withLockedValue { $0 = check }
-        for (entry, decision) in zip(entries, decided) { entry.response.resolve(.success(decision)) }
+        Self.answer(entries, decided)
         onBatch?(
             BatchReport(
                 requestCount: entries.count, duration: start.duration(to: .now), waitingCount: queue.count,
@@ -275,6 +311,10 @@ public final class ActivityService: Service {
             log(notice)
             onNotice?(notice)
         }
+    }
+
+    private static func answer(_ entries: [RequestQueue.Entry], _ decided: [DecidedRequest]) {
+        for (entry, decision) in zip(entries, decided) { entry.response.resolve(.success(decision)) }
     }
 
     private func log(_ notice: ActivityStateMachine.Notice) {

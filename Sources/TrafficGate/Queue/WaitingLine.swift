@@ -78,6 +78,16 @@ struct WaitingLine: Sendable {
         return slot
     }
 
+    #if DEBUG
+        /// Takes out the slot that has waited least: for `Mutation`.
+        mutating func popLast() -> Int? {
+            guard let lane = lanes.lastIndex(where: { $0 != Self.gap }) else { return nil }
+            let slot = lanes[lane]
+            remove(lane: lane)
+            return slot
+        }
+    #endif
+
     /// From 1.
     ///
     /// - Complexity: O(log *n*).
