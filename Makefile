@@ -14,14 +14,22 @@ SWIFT_SOURCES = $(wildcard Package.swift Sources Tests Resources Torture \
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
+# A failure must not hide behind `tee`.
+test: SHELL = /bin/bash
+test: TEST_OUTPUT = $(CURDIR)/.build/test-output
+test: KEEPING = set -o pipefail; HONGBAO_TEST_OUTPUT='$(TEST_OUTPUT)'
+
 run: deps ## build, then talk to a sample activity on the terminal
 	swift build -c $(CONFIGURATION) $(SWIFT_FLAGS) --product hongbao </dev/null
 	@.build/$(CONFIGURATION)/hongbao chat --demo
 
-test: deps ## run every test
+test: deps ## run every test, then look for secrets in all that was put out
+	@rm -rf '$(TEST_OUTPUT)'; mkdir -p '$(TEST_OUTPUT)'
 	@# Those of the program wait for processes and block their threads meanwhile, which others need.
-	swift test $(SWIFT_FLAGS) --skip hongbaoTests
-	swift test $(SWIFT_FLAGS) --skip-build --filter hongbaoTests
+	$(KEEPING) swift test $(SWIFT_FLAGS) --skip hongbaoTests 2>&1 | tee '$(TEST_OUTPUT)/tests-1.log'
+	$(KEEPING) swift test $(SWIFT_FLAGS) --skip-build --filter hongbaoTests 2>&1 | tee '$(TEST_OUTPUT)/tests-2.log'
+	@# And nothing that anybody put out holds a secret.
+	HONGBAO_SEARCHED_OUTPUT='$(TEST_OUTPUT)' swift test $(SWIFT_FLAGS) --skip-build --filter OutputSearchTests
 
 interop: deps ## play the chat platforms with their own SDKs, from PyPI, against the running server
 	swift build $(SWIFT_FLAGS) --product hongbao </dev/null

@@ -185,6 +185,9 @@ let package = Package(
                 "Basics", "Simulator", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Torture/Program", swiftSettings: swiftSettings),
+        // What `make test` runs last: looks through the output of everything before.
+        .testTarget(
+            name: "CanaryTests", dependencies: ["ChatPlatforms", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "SimulatorTests",
             dependencies: ["hongbao-torture", "Basics", "Activities", "Simulator", "TestSupport"],

@@ -53,7 +53,7 @@ public final class TestBench: Sendable {
         store = try path.map { try SQLiteStore(path: $0) } ?? SQLiteStore()
         service = ActivityService(
             store: store, stored: try await store.load(), library: library, limits: limits, clock: clock.read,
-            entropy: SeededGenerator(seed: seed), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            entropy: SeededGenerator(seed: seed), logger: Canary.logger(),
             onNotice: onNotice)
     }
 

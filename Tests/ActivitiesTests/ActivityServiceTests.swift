@@ -24,7 +24,7 @@ struct ActivityServiceTests {
             limits.housekeepingInterval = interval
             service = ActivityService(
                 store: store, stored: try await store.load(), library: library, limits: limits, clock: clock.read,
-                entropy: SeededGenerator(seed: 1), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                entropy: SeededGenerator(seed: 1), logger: Canary.logger())
         }
 
         func enqueue(_ command: Command, as user: UserID, key: MessageKey? = nil) -> PendingResponse {

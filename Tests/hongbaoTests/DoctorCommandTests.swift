@@ -1,10 +1,11 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `hongbao doctor` as an operator meets it.
 @Suite struct DoctorCommandTests {
-    private static let secret = "b7f3a1c95d2e48f06a1b9c3d7e5f2048"
-    private static let botToken = "123456789:AAFx3kQ2mZ9Wn7"
+    private static let secret = Canary.planted("b7f3a1c95d2e48f06a1b9c3d7e5f2048", as: "secret of hongbao.yaml")
+    private static let botToken = Canary.planted("123456789:AAFx3kQ2mZ9Wn7", as: "secret of hongbao.yaml")
 
     /// Three bots whose API is at `url`.
     private static func yaml(_ url: String) -> String {

@@ -1,10 +1,11 @@
 import Foundation
 import GRDB
+import TestSupport
 import Testing
 
 /// `hongbao serve` and `hongbao config` as an operator meets them.
 @Suite struct ServeCommandTests {
-    private static let strong = "b7f3a1c95d2e48f06a1b9c3d7e5f2048"
+    private static let strong = Canary.planted("b7f3a1c95d2e48f06a1b9c3d7e5f2048", as: "secret of hongbao.yaml")
 
     @Test func itSaysWhereItListensAnswersAndEnds() throws {
         let folder = try TemporaryFolder()
@@ -308,16 +309,19 @@ import Testing
         #expect(try serve.stop().status == 0)
     }
 
+    private static let privateWords = Canary.planted("私密的话，别写进日志", as: "words of a message")
+
     @Test func nothingOfASecretReachesTheLog() throws {
         let folder = try TemporaryFolder()
         let serve = try ServeProcess(in: folder, yaml: "log_level: trace\n" + WebhookSender.yaml)
         let client = try SocketClient(serve.port)
         _ = try WebhookSender.send("绑定 独行者", of: "1", id: "msg_1", on: client)
-        _ = try client.ask("POST", "/webhook/webhook", headers: ["webhook-signature": "v1,c2VjcmV0"], body: "私密的话")
+        _ = try client.ask(
+            "POST", "/webhook/webhook", headers: ["webhook-signature": "v1,c2VjcmV0"], body: Self.privateWords)
         client.close()
         let result = try serve.stop()
         #expect(result.status == 0)
-        for word in ["独行者", "私密", "c2VjcmV0", "whsec_", "webhook-signature"] {
+        for word in ["独行者", Self.privateWords, "c2VjcmV0", "whsec_", "webhook-signature"] {
             #expect(!result.errors.contains(word), "\(result.errors)")
         }
     }

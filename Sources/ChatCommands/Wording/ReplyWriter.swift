@@ -9,8 +9,11 @@ internal import TrafficGate
 /// The texts come from Resources in the chosen language, those that the operator wrote instead come first. Everything
 /// that people typed is cleaned before it is repeated (`echo`); what a platform gives a meaning to (markdown, mentions)
 /// is for its adapter to escape.
-public struct ReplyWriter: Sendable {
+public struct ReplyWriter: Sendable, CustomStringConvertible {
     public let language: ReplyLanguage
+
+    /// Not its hundred texts, which a log of what runs would repeat.
+    public var description: String { "ReplyWriter(\(language))" }
 
     private let texts: ReplyTexts
     private let timeZone: TimeZone

@@ -64,7 +64,7 @@ struct PlatformEndToEndTests {
         try await StubAPI.run { call, _ in
             peer.answer(to: call)
         } _: { stub in
-            let adapter = try peer.platform.adapterType.init(PlatformSettings(peer.settings(api: stub.url)))
+            let adapter = try peer.platform.adapter(planting: peer.settings(api: stub.url))
             let endpoint = Endpoint(name: peer.platform.rawValue, adapter: adapter, identity: "qq")
             try await TestServer.run([endpoint], path: path) { server in
                 try await body(Scene(peer: peer, server: server, stub: stub))
@@ -83,6 +83,9 @@ struct PlatformEndToEndTests {
             #expect(bound?.contains("绑定成功") == true, "\(bound ?? "nothing")")
             let drawn = try await scene.reply(to: scene.message("抽奖", id: 2))
             #expect(drawn?.contains("恭喜中奖") == true, "\(drawn ?? "nothing")")
+            // What people say besides is nobody's business.
+            let chat = Canary.planted("晚饭吃什么，只对你说", as: "words of a message")
+            _ = try await scene.send(scene.peer.request(scene.message(chat, id: 3)))
             #expect(try await scene.server.drawCount() == 1)
         }
     }
@@ -188,8 +191,7 @@ struct PlatformEndToEndTests {
             let old = scene.message("抽奖", id: 2, at: scene.server.clock.now.advanced(bySeconds: -26 * 3600))
             let response = try await scene.send(scene.peer.request(old))
             // Where only the signature has a time, it is refused; where neither has one, it cannot be known to be old.
-            let adapter = try scene.peer.platform.adapterType.init(
-                PlatformSettings(scene.peer.settings(api: scene.stub.url)))
+            let adapter = try scene.peer.platform.adapter(planting: scene.peer.settings(api: scene.stub.url))
             let request = scene.peer.request(old)
             let items = URLComponents(string: "http://x" + request.path)?.queryItems ?? []
             let event = try? adapter.receive(

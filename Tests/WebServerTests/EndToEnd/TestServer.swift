@@ -44,9 +44,7 @@ struct TestServer: Sendable {
         configure: (inout WebServerConfiguration) -> Void = { _ in },
         _ body: (TestServer) async throws -> Value
     ) async throws -> Value {
-        var quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        quiet.logLevel = .critical
-        let logger = logger ?? quiet
+        let logger = logger ?? Canary.logger()
         let store = try path.map { try SQLiteStore(path: $0) } ?? SQLiteStore()
         let registry = PrometheusRegistry(help: ServerMetrics.help)
         let metrics = ServerMetrics(platforms: Set(endpoints.map(\.platform)), factory: registry)
@@ -85,6 +83,9 @@ struct TestServer: Sendable {
                 await group.triggerGracefulShutdown()
                 throw error
             }
+        }
+        for case let round? in try await store.load().activities.map(\.openRound) {
+            Canary.plant(round.seed.bytes, as: "seed of an open round")
         }
         try await store.close()
         return result

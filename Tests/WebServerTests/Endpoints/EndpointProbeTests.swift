@@ -21,7 +21,7 @@ struct EndpointProbeTests {
 
         func endpoint(api: String) throws -> Endpoint {
             let settings = settings.mapValues { $0.replacingOccurrences(of: "API", with: api) }
-            return Endpoint(name: "bot", adapter: try platform.adapterType.init(PlatformSettings(settings)))
+            return Endpoint(name: "bot", adapter: try platform.adapter(planting: settings))
         }
     }
 

@@ -34,7 +34,7 @@ struct HostileSender: Sendable, CustomTestStringConvertible {
     }
 
     static func adapter(_ platform: Platform, _ settings: [String: String]) throws -> any PlatformAdapter {
-        try platform.adapterType.init(PlatformSettings(settings))
+        try platform.adapter(planting: settings)
     }
 
     // MARK: JSON

@@ -6,7 +6,8 @@ import WebServer
 
 /// What operators see of the server in `/metrics`.
 struct ServerMetricsTests {
-    private static let secret = "a-secret-of-the-tests-with-40-characters"
+    private static let secret = Canary.planted(
+        "a-secret-of-the-tests-with-40-characters", as: "player token secret")
 
     private func codes(_ server: TestServer) -> [String: Int] {
         let pairs = server.registry.text().matches(of: /hongbao_draws_total\{code="([a-z_]+)"\} (\d+)/).compactMap {

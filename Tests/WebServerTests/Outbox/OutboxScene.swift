@@ -59,7 +59,7 @@ struct OutboxScene: Sendable {
     }
 
     static func endpoint(_ peer: any PlatformPeer, api: String) throws -> Endpoint {
-        let adapter = try peer.platform.adapterType.init(PlatformSettings(peer.settings(api: api)))
+        let adapter = try peer.platform.adapter(planting: peer.settings(api: api))
         return Endpoint(name: peer.platform.rawValue, adapter: adapter, identity: "qq")
     }
 
@@ -135,7 +135,9 @@ struct LogCollector: LogHandler {
     func log(event: LogEvent) {
         let merged = metadata.merging(event.metadata ?? [:]) { $1 }
         let text = merged.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
-        lines.withLockedValue { $0.append("\(event.level) \(event.message) \(text)") }
+        let line = "\(event.level) \(event.message) \(text)"
+        lines.withLockedValue { $0.append(line) }
+        Canary.keep(Data((line + "\n").utf8), of: "loggers")
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {

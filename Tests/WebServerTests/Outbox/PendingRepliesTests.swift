@@ -97,7 +97,7 @@ struct PendingRepliesTests {
     ) async throws {
         let clock = ManualClock()
         let store = SlowStore(base: try SQLiteStore(), pause: pause)
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let logger = Canary.logger()
         let service = ActivityService(
             store: store, stored: try await store.load(), library: MemoryLibrary(), clock: clock.read,
             entropy: SeededGenerator(seed: 1), logger: logger)

@@ -115,7 +115,7 @@ struct PromotionTests {
         } _: { stub in
             var settings = peer.settings(api: stub.url)
             settings["push"] = "true"
-            let adapter = try peer.platform.adapterType.init(PlatformSettings(settings))
+            let adapter = try peer.platform.adapter(planting: settings)
             try await TestServer.run([Endpoint(name: "line", adapter: adapter)]) { server async throws in
                 try await letOneIn(server)
                 func say(_ text: String, _ id: Int, _ user: String) async throws {

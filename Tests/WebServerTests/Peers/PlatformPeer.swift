@@ -1,10 +1,11 @@
 import Basics
 import ChatPlatforms
+import Testing
 
 /// Plays a chat platform towards the running server: signs its requests, and answers the calls that come back.
 ///
 /// It signs with the cryptographic library directly and not with the adapters' code, which it is there to test.
-protocol PlatformPeer: Sendable {
+protocol PlatformPeer: Sendable, CustomTestStringConvertible {
     var platform: Platform { get }
     /// What an operator writes under the endpoint in `hongbao.yaml`.
     ///
@@ -41,6 +42,8 @@ protocol PlatformPeer: Sendable {
 }
 
 extension PlatformPeer {
+    // And not what it holds: the tests' own output has no secrets either.
+    var testDescription: String { platform.rawValue }
     var silentStatus: Int { 200 }
     var hasGroups: Bool { true }
     var hasEdits: Bool { true }

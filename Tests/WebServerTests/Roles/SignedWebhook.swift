@@ -2,13 +2,16 @@ import Basics
 import ChatPlatforms
 import Crypto
 import Foundation
+import TestSupport
 
 /// A program that signs its messages by Standard Webhooks, free in what it says.
 struct SignedWebhook: Sendable {
     var secret = "signed-webhook-secret-for-tests-0001"
 
     var settings: PlatformSettings {
-        PlatformSettings(["secret": "whsec_" + Data(secret.utf8).base64EncodedString()])
+        PlatformSettings([
+            "secret": "whsec_" + Data(Canary.planted(secret, as: "webhook secret").utf8).base64EncodedString()
+        ])
     }
 
     func adapter() throws -> StandardWebhooksAdapter { try StandardWebhooksAdapter(settings) }

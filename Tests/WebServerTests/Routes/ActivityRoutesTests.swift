@@ -13,7 +13,8 @@ import WebServer
 ///
 /// - Source: spec.md section 8.
 struct ActivityRoutesTests {
-    private static let secret = "a-secret-of-the-tests-with-40-characters"
+    private static let secret = Canary.planted(
+        "a-secret-of-the-tests-with-40-characters", as: "player token secret")
     private static let routes = [
         ("GET", "/api/activity/current"), ("POST", "/api/activity/bind"), ("POST", "/api/activity/draw"),
         ("POST", "/api/activity/wins"),

@@ -20,7 +20,7 @@ struct OpenAPITests {
         configure(&configuration)
         let clock = ManualClock()
         let store = try SQLiteStore()
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let logger = Canary.logger()
         let server = await WebServer(
             configuration,
             service: ActivityService(

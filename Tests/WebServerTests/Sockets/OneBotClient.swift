@@ -46,7 +46,7 @@ final class OneBotClient: Sendable {
     static func makeEndpoint(
         _ settings: [String: String], name: String = "onebot11", trustsGroupAdmins: Bool = false
     ) -> Endpoint {
-        guard let adapter = try? OneBot11Adapter(PlatformSettings(settings)) else { preconditionFailure("settings") }
+        guard let adapter = try? Platform.onebot11.adapter(planting: settings) else { preconditionFailure("settings") }
         return Endpoint(name: name, adapter: adapter, trustsGroupAdmins: trustsGroupAdmins)
     }
 

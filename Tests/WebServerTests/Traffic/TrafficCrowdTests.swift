@@ -272,7 +272,7 @@ struct TrafficCrowdTests {
     private static func serving(
         _ store: WatchedStore, _ clock: ManualClock, _ body: (Int, ActivityService) async throws -> Void
     ) async throws {
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let logger = Canary.logger()
         let service = ActivityService(
             store: store, stored: try await store.load(), library: MemoryLibrary(), clock: clock.read,
             entropy: SeededGenerator(seed: 1), logger: logger)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// The built `hongbao` in a terminal: somebody types and reads.
 final class PseudoTerminal {
@@ -39,6 +40,7 @@ final class PseudoTerminal {
             }
             if count > 0 { bytes += buffer[..<count] } else { Thread.sleep(forTimeInterval: 0.02) }
         }
+        Canary.keep(Data(bytes), of: "programs")
         return String(decoding: bytes, as: UTF8.self)
     }
 

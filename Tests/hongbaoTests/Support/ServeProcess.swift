@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import TestSupport
 import Testing
 
 /// `hongbao serve` as a process, and where it listens.
@@ -144,7 +145,7 @@ final class SocketClient {
 
 /// Signs messages as a program does that speaks Standard Webhooks.
 struct WebhookSender: Sendable {
-    private static let key = Data("serve-tests-webhook-key-000001".utf8)
+    private static let key = Data(Canary.planted("serve-tests-webhook-key-000001", as: "secret of hongbao.yaml").utf8)
     static let yaml = """
         endpoints:
           webhook:

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// Runs what a document tells its reader to type.
 enum Shell {
@@ -18,7 +19,9 @@ enum Shell {
         process.standardOutput = output
         process.standardError = output
         try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        Canary.keep(data, of: "programs")
+        let text = String(decoding: data, as: UTF8.self)
         process.waitUntilExit()
         return (process.terminationStatus, text)
     }
