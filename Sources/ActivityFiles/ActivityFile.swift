@@ -26,13 +26,16 @@ public enum ActivityFile {
     /// - Throws: Every fault of the file, not only the first. What makes the rest unreadable stands alone: a fault of
     ///   the encoding, of the YAML syntax, or a repeated key.
     public static func parse(_ contents: [UInt8]) throws(ActivityFileError) -> Activity {
-        let text = try checkedText(contents)
+        let text = try plainText(contents)
         var reader = ActivityFileReader()
         return try reader.read(try composed(text))
     }
 
-    /// The text, if the bytes are fit to be handed to the YAML parser.
-    private static func checkedText(_ contents: [UInt8]) throws(ActivityFileError) -> String {
+    /// The text of a YAML file, if it is fit to be handed to the parser: UTF-8 without a byte order mark, lines ending in
+    /// `\n`, no anchors, at most ``maximumSize`` bytes.
+    ///
+    /// - Throws: The first fault, with its line.
+    package static func plainText(_ contents: [UInt8]) throws(ActivityFileError) -> String {
         guard contents.count <= maximumSize else {
             throw single(
                 1, "the file has \(contents.count) bytes, expected at most \(maximumSize)",

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 
 /// The command line. Exit codes: 0 done, 1 failed, 64 wrong usage.
 ///
@@ -14,4 +15,10 @@ struct Hongbao: AsyncParsableCommand {
             SimulateSubcommand.self,
             ConfigSubcommand.self, DoctorSubcommand.self,
         ])
+
+    static func main() async {
+        // However odd the environment: what is written here, nobody else may change.
+        umask(umask(0) | 0o022)
+        await main(nil)
+    }
 }

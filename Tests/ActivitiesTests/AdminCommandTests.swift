@@ -17,7 +17,7 @@ struct AdminCommandTests {
             ])
     }
 
-    @Test(arguments: forAdmins)
+    @Test("hardening row 16: an admin word of a player is denied and audited", arguments: forAdmins)
     func aPlayerIsNotPermittedAndThatIsAudited(_ name: CommandName) async throws {
         let bench = try await DecisionBench()
         try await bench.open(.sample(awards: [.normal("gold")]))

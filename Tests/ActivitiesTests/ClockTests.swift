@@ -7,7 +7,9 @@ import TrafficGate
 
 /// A clock that is set back or far ahead changes no outcome and breaks no chain.
 struct ClockTests {
-    @Test(arguments: [-3600, -86_400 * 365 * 70, 86_400 * 3650] as [Int64])
+    @Test(
+        "hardening row 81: times of the ledger never decrease",
+        arguments: [-3600, -86_400 * 365 * 70, 86_400 * 3650] as [Int64])
     func timesOfTheLedgerNeverDecrease(_ jump: Int64) async throws {
         let bench = try await DecisionBench()
         try await bench.open(.sample(maxAttempts: 3, awards: [.normal("gold", number: 1)]))
@@ -28,7 +30,8 @@ struct ClockTests {
         #expect(try await bench.store.verifiedLedger(of: "spring").holds)
     }
 
-    @Test func aClockAtItsLimitsDoesNotTrap() async throws {
+    @Test("hardening rows 81, 82: a clock at its limits does not trap") func aClockAtItsLimitsDoesNotTrap() async throws
+    {
         for now in [Instant(milliseconds: .min), Instant(milliseconds: 0), Instant(milliseconds: 253_402_300_799_999)] {
             let bench = try await DecisionBench()
             bench.library.put(.sample(startsAt: noon, endsAt: noon.advanced(bySeconds: 1)), as: "spring.yaml")

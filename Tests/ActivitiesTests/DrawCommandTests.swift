@@ -34,7 +34,8 @@ struct DrawCommandTests {
         #expect(try await bench.say(.myBinding, as: user) == .ok(.binding(gameID: "c")))
     }
 
-    @Test func usersWhoseIdsDifferOnlyInTheirNormalFormAreTwo() async throws {
+    @Test("hardening row 3: ids that differ in their normal form are two users")
+    func usersWhoseIdsDifferOnlyInTheirNormalFormAreTwo() async throws {
         let bench = try await DecisionBench()
         try await bench.open()
         let (composed, decomposed): (UserID, UserID) = ("qq:\u{E9}", "qq:e\u{301}")

@@ -69,7 +69,9 @@ struct ImportTests {
             try await bench.put(.sample(awards: [.normal("gold", prefix: "特等奖")])).imported?.effect == .replaced)
     }
 
-    @Test func aNumberBelowWhatIsIssuedIsRefused() async throws {
+    @Test("hardening row 71: a number below what is issued is refused") func aNumberBelowWhatIsIssuedIsRefused()
+        async throws
+    {
         let bench = try await DecisionBench()
         try await bench.open()
         try await bench.bind("qq:11", "qq:12")

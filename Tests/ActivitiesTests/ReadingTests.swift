@@ -204,7 +204,8 @@ struct ReadingTests {
         }
     }
 
-    @Test func anErasedWinnerIsUnlinkedAndDoesNotWinAgain() async throws {
+    @Test("hardening row 87: an erased winner is unlinked and does not win again")
+    func anErasedWinnerIsUnlinkedAndDoesNotWinAgain() async throws {
         try await TestBench().running { (bench) async throws -> Void in
             try await bench.open(.sample(maxAttempts: nil, oneWinPerGameID: true))
             let receipt = try #require(try await bench.bindAndDraw("qq:11").receipt)
@@ -270,7 +271,9 @@ struct ReadingTests {
         }
     }
 
-    @Test func erasingWhileQueuedGivesUpThePlace() async throws {
+    @Test("hardening row 87: erasing while queued gives up the place") func erasingWhileQueuedGivesUpThePlace()
+        async throws
+    {
         try await TestBench().running { (bench) async throws -> Void in
             try await bench.command(.setTraffic(key: "max_concurrent_users", value: "1"))
             try await bench.send(.pool, as: "qq:10")

@@ -23,7 +23,7 @@ struct ScheduleTests {
         try await bench.store.wholeLedger(of: id).map(\.event.type)
     }
 
-    @Test func theIntervalIsHalfOpen() async throws {
+    @Test("hardening row 73: the interval is half-open") func theIntervalIsHalfOpen() async throws {
         let bench = try await bench(.sample(maxAttempts: nil, startsAt: Self.start, endsAt: Self.end))
         try await bench.bind("qq:11", "qq:12", "qq:13")
         bench.now = Self.millisecond(before: Self.start)

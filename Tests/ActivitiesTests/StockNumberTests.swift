@@ -59,7 +59,9 @@ struct StockNumberTests {
             try await bench.command(.setNumber(activity: nil, award: "gold", number: 1)).refusal == .nothingOpen)
     }
 
-    @Test func aNumberMayReachButNotPassWhatIsIssued() async throws {
+    @Test("hardening row 71: a number does not pass what is issued") func aNumberMayReachButNotPassWhatIsIssued()
+        async throws
+    {
         let bench = try await DecisionBench()
         try await bench.open(.sample())
         try await bench.bind("qq:11", "qq:12", "qq:13")

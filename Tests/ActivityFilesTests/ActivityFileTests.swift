@@ -131,86 +131,88 @@ struct ActivityFileTests {
     // MARK: Faults
 
     /// A line of the sample exchanged for another: where the fault is said to be, and a word of what it says.
-    @Test(arguments: [
-        (1, "id: 春", "id", "A-Z"),
-        (1, "id: \"\"", "id", "A-Z"),
-        (1, "id: [a]", "id", "a list"),
-        (1, "id:", "id", "nothing"),
-        (1, "id: " + String(repeating: "a", count: 65), "id", "64"),
-        (2, "name: \"\"", "name", "nothing"),
-        (2, "name: \"  \"", "name", "nothing"),
-        (2, "name: \"a\\nb\"", "name", "control"),
-        (2, "name: \"a\\0b\"", "name", "control"),
-        (2, "name: \"a\\u202Eb\"", "name", "control"),
-        (2, "name: " + String(repeating: "春", count: 65), "name", "65"),
-        (2, "name: !!str 春", "name", "tag"),
-        (2, "name: !custom 春", "name", "tag"),
-        (2, "name: {a: b}", "name", "keys with values"),
-        (3, "scope: \"*\"", "scope", "list"),
-        (3, "scope: []", "scope", "0 entries"),
-        (3, "scope: [88001]", "scope[1]", "platform:chat"),
-        (3, "scope: [\"*\", \"qq:\"]", "scope[2]", "platform:chat"),
-        (3, "scope: [\"QQ:1\"]", "scope[1]", "platform:chat"),
-        (3, "scope: [\"qq:1 2\"]", "scope[1]", "platform:chat"),
-        (3, "scope: !!set [\"*\"]", "scope", "tag"),
-        (4, "max_attempts: 0", "max_attempts", "unlimited"),
-        (4, "max_attempts: -1", "max_attempts", "whole number"),
-        (4, "max_attempts: 1.5", "max_attempts", "whole number"),
-        (4, "max_attempts: 9223372036854775808", "max_attempts", "whole number"),
-        (4, "max_attempts: 0x10", "max_attempts", "whole number"),
-        (4, "max_atempts: 1", "max_atempts", "unknown key"),
-        (4, "Name: x", "Name", "unknown key"),
-        (4, "[a]: x", "?", "unknown key"),
-        (5, "one_win_per_game_id: yes", "one_win_per_game_id", "true or false"),
-        (5, "one_win_per_game_id: \"true\"", "one_win_per_game_id", "true or false"),
-        (5, "one_win_per_game_id: 1", "one_win_per_game_id", "true or false"),
-        (6, "starts_at: 2027-02-10T20:00:00", "starts_at", "zone is missing"),
-        (6, "starts_at: 2027-02-10", "starts_at", "zone"),
-        (6, "starts_at: 2027-02-29T20:00:00+08:00", "starts_at", "zone"),
-        (6, "starts_at: 2100-02-29T20:00:00Z", "starts_at", "zone"),
-        (6, "starts_at: 1969-12-31T23:59:59Z", "starts_at", "zone"),
-        (6, "starts_at: 10000-01-01T00:00:00Z", "starts_at", "zone"),
-        (6, "starts_at: 2027-02-10T24:00:00Z", "starts_at", "zone"),
-        (6, "starts_at: 2027-02-10T20:00:00+15:00", "starts_at", "zone"),
-        (6, "starts_at: 2027-02-10T20:00:00+0800", "starts_at", "zone"),
-        (6, "starts_at: 2027-02-10T20:00:00 CST", "starts_at", "zone"),
-        (6, "starts_at: 1802260800", "starts_at", "zone"),
-        (7, "ends_at: 2027-02-10T20:00:00+08:00", "ends_at", "later"),
-        (7, "ends_at: 2027-02-10T19:59:59+08:00", "ends_at", "later"),
-        (9, "  - {id: gold, name: x, kind: ONLY, percent: 0.5, number: 2}", "awards[1].number", "one copy"),
-        (9, "  - {id: gold, name: x, kind: ONLY, percent: 0.5, number: 0}", "awards[1].number", "one copy"),
-        (9, "  - {id: gold, name: x, kind: ONLY}", "awards[1].percent", "missing"),
-        (9, "  - {id: gold, name: x, kind: only, percent: 1}", "awards[1].kind", "NORNAL"),
-        (9, "  - {id: gold, name: x, percent: 1}", "awards[1].kind", "missing"),
-        (9, "  - {id: gold, kind: ONLY, percent: 1}", "awards[1].name", "missing"),
-        (9, "  - {id: silver, name: x, kind: ONLY, percent: 1}", "awards[2].id", "again"),
-        (9, "  - {id: gold, name: x, kind: ONLY, percent: 1, chance: 2}", "awards[1].chance", "unknown key"),
-        (9, "  - 一等奖", "awards[1]", "keys with values"),
-        (10, "  - {name: x, kind: NORNAL, percent: 8}", "awards[2].number", "missing"),
-        (10, "  - {name: x, kind: NORNAL, percent: 8, number: -1}", "awards[2].number", "whole number"),
-        (10, "  - {name: x, kind: NORNAL, percent: 8, number: 1000000001}", "awards[2].number", "1000000000"),
-        (10, "  - {name: x, kind: NORNAL, percent: 8, number: 9223372036854775807}", "awards[2].number", "whole"),
-        (10, "  - {name: x, kind: NORNAL, percent: 8, number: 1e3}", "awards[2].number", "whole number"),
-        (10, "  - {name: x, kind: NORNAL, percent: 8, number: 1_000}", "awards[2].number", "whole number"),
-        (10, "  - {name: x, kind: NORNAL, percent: 8, number: 010}", "awards[2].number", "whole number"),
-        (10, "  - {name: x, kind: NORNAL, percent: -1, number: 1}", "awards[2].percent", "0…100"),
-        (10, "  - {name: x, kind: NORNAL, percent: 100.01, number: 1}", "awards[2].percent", "0…100"),
-        (10, "  - {name: x, kind: NORNAL, percent: .nan, number: 1}", "awards[2].percent", "0…100"),
-        (10, "  - {name: x, kind: NORNAL, percent: 50%, number: 1}", "awards[2].percent", "percent sign"),
-        (10, "  - {name: x, kind: NORNAL, percent: 0.00001, number: 1}", "awards[2].percent", "four decimals"),
-        (10, "  - {name: x, kind: NORNAL, percent: 0.1+0.2, number: 1}", "awards[2].percent", "0…100"),
-        (10, "  - {name: x, kind: NORNAL, percent: 1e1, number: 1}", "awards[2].percent", "digits out"),
-        (10, "  - {name: x, kind: NORNAL, percent: \u{FF15}, number: 1}", "awards[2].percent", "half-width"),
-        (10, "  - {name: x, kind: NORNAL, percent: [8], number: 1}", "awards[2].percent", "a list"),
-        (10, "  - {name: x, kind: DI_BAO}", "awards[3].kind", "second DI_BAO"),
-        (11, "  - {name: x, kind: DI_BAO, percent: 1}", "awards[3].percent", "no percent"),
-        (11, "  - {name: x, kind: DI_BAO, number: 1}", "awards[3].number", "no number"),
-        (
-            11, "  - {name: x, kind: DI_BAO, remark: \"" + String(repeating: "a", count: 201) + "\"}",
-            "awards[3].remark", "200"
-        ),
-        (11, "  - {name: x, kind: DI_BAO, prefix: \" \"}", "awards[3].prefix", "nothing"),
-    ])
+    @Test(
+        "hardening rows 70, 71, 72, 73, 75: a fault names its line and field",
+        arguments: [
+            (1, "id: 春", "id", "A-Z"),
+            (1, "id: \"\"", "id", "A-Z"),
+            (1, "id: [a]", "id", "a list"),
+            (1, "id:", "id", "nothing"),
+            (1, "id: " + String(repeating: "a", count: 65), "id", "64"),
+            (2, "name: \"\"", "name", "nothing"),
+            (2, "name: \"  \"", "name", "nothing"),
+            (2, "name: \"a\\nb\"", "name", "control"),
+            (2, "name: \"a\\0b\"", "name", "control"),
+            (2, "name: \"a\\u202Eb\"", "name", "control"),
+            (2, "name: " + String(repeating: "春", count: 65), "name", "65"),
+            (2, "name: !!str 春", "name", "tag"),
+            (2, "name: !custom 春", "name", "tag"),
+            (2, "name: {a: b}", "name", "keys with values"),
+            (3, "scope: \"*\"", "scope", "list"),
+            (3, "scope: []", "scope", "0 entries"),
+            (3, "scope: [88001]", "scope[1]", "platform:chat"),
+            (3, "scope: [\"*\", \"qq:\"]", "scope[2]", "platform:chat"),
+            (3, "scope: [\"QQ:1\"]", "scope[1]", "platform:chat"),
+            (3, "scope: [\"qq:1 2\"]", "scope[1]", "platform:chat"),
+            (3, "scope: !!set [\"*\"]", "scope", "tag"),
+            (4, "max_attempts: 0", "max_attempts", "unlimited"),
+            (4, "max_attempts: -1", "max_attempts", "whole number"),
+            (4, "max_attempts: 1.5", "max_attempts", "whole number"),
+            (4, "max_attempts: 9223372036854775808", "max_attempts", "whole number"),
+            (4, "max_attempts: 0x10", "max_attempts", "whole number"),
+            (4, "max_atempts: 1", "max_atempts", "unknown key"),
+            (4, "Name: x", "Name", "unknown key"),
+            (4, "[a]: x", "?", "unknown key"),
+            (5, "one_win_per_game_id: yes", "one_win_per_game_id", "true or false"),
+            (5, "one_win_per_game_id: \"true\"", "one_win_per_game_id", "true or false"),
+            (5, "one_win_per_game_id: 1", "one_win_per_game_id", "true or false"),
+            (6, "starts_at: 2027-02-10T20:00:00", "starts_at", "zone is missing"),
+            (6, "starts_at: 2027-02-10", "starts_at", "zone"),
+            (6, "starts_at: 2027-02-29T20:00:00+08:00", "starts_at", "zone"),
+            (6, "starts_at: 2100-02-29T20:00:00Z", "starts_at", "zone"),
+            (6, "starts_at: 1969-12-31T23:59:59Z", "starts_at", "zone"),
+            (6, "starts_at: 10000-01-01T00:00:00Z", "starts_at", "zone"),
+            (6, "starts_at: 2027-02-10T24:00:00Z", "starts_at", "zone"),
+            (6, "starts_at: 2027-02-10T20:00:00+15:00", "starts_at", "zone"),
+            (6, "starts_at: 2027-02-10T20:00:00+0800", "starts_at", "zone"),
+            (6, "starts_at: 2027-02-10T20:00:00 CST", "starts_at", "zone"),
+            (6, "starts_at: 1802260800", "starts_at", "zone"),
+            (7, "ends_at: 2027-02-10T20:00:00+08:00", "ends_at", "later"),
+            (7, "ends_at: 2027-02-10T19:59:59+08:00", "ends_at", "later"),
+            (9, "  - {id: gold, name: x, kind: ONLY, percent: 0.5, number: 2}", "awards[1].number", "one copy"),
+            (9, "  - {id: gold, name: x, kind: ONLY, percent: 0.5, number: 0}", "awards[1].number", "one copy"),
+            (9, "  - {id: gold, name: x, kind: ONLY}", "awards[1].percent", "missing"),
+            (9, "  - {id: gold, name: x, kind: only, percent: 1}", "awards[1].kind", "NORNAL"),
+            (9, "  - {id: gold, name: x, percent: 1}", "awards[1].kind", "missing"),
+            (9, "  - {id: gold, kind: ONLY, percent: 1}", "awards[1].name", "missing"),
+            (9, "  - {id: silver, name: x, kind: ONLY, percent: 1}", "awards[2].id", "again"),
+            (9, "  - {id: gold, name: x, kind: ONLY, percent: 1, chance: 2}", "awards[1].chance", "unknown key"),
+            (9, "  - 一等奖", "awards[1]", "keys with values"),
+            (10, "  - {name: x, kind: NORNAL, percent: 8}", "awards[2].number", "missing"),
+            (10, "  - {name: x, kind: NORNAL, percent: 8, number: -1}", "awards[2].number", "whole number"),
+            (10, "  - {name: x, kind: NORNAL, percent: 8, number: 1000000001}", "awards[2].number", "1000000000"),
+            (10, "  - {name: x, kind: NORNAL, percent: 8, number: 9223372036854775807}", "awards[2].number", "whole"),
+            (10, "  - {name: x, kind: NORNAL, percent: 8, number: 1e3}", "awards[2].number", "whole number"),
+            (10, "  - {name: x, kind: NORNAL, percent: 8, number: 1_000}", "awards[2].number", "whole number"),
+            (10, "  - {name: x, kind: NORNAL, percent: 8, number: 010}", "awards[2].number", "whole number"),
+            (10, "  - {name: x, kind: NORNAL, percent: -1, number: 1}", "awards[2].percent", "0…100"),
+            (10, "  - {name: x, kind: NORNAL, percent: 100.01, number: 1}", "awards[2].percent", "0…100"),
+            (10, "  - {name: x, kind: NORNAL, percent: .nan, number: 1}", "awards[2].percent", "0…100"),
+            (10, "  - {name: x, kind: NORNAL, percent: 50%, number: 1}", "awards[2].percent", "percent sign"),
+            (10, "  - {name: x, kind: NORNAL, percent: 0.00001, number: 1}", "awards[2].percent", "four decimals"),
+            (10, "  - {name: x, kind: NORNAL, percent: 0.1+0.2, number: 1}", "awards[2].percent", "0…100"),
+            (10, "  - {name: x, kind: NORNAL, percent: 1e1, number: 1}", "awards[2].percent", "digits out"),
+            (10, "  - {name: x, kind: NORNAL, percent: \u{FF15}, number: 1}", "awards[2].percent", "half-width"),
+            (10, "  - {name: x, kind: NORNAL, percent: [8], number: 1}", "awards[2].percent", "a list"),
+            (10, "  - {name: x, kind: DI_BAO}", "awards[3].kind", "second DI_BAO"),
+            (11, "  - {name: x, kind: DI_BAO, percent: 1}", "awards[3].percent", "no percent"),
+            (11, "  - {name: x, kind: DI_BAO, number: 1}", "awards[3].number", "no number"),
+            (
+                11, "  - {name: x, kind: DI_BAO, remark: \"" + String(repeating: "a", count: 201) + "\"}",
+                "awards[3].remark", "200"
+            ),
+            (11, "  - {name: x, kind: DI_BAO, prefix: \" \"}", "awards[3].prefix", "nothing"),
+        ])
     func faultNamesItsLineAndField(_ line: Int, _ replacement: String, _ field: String, _ word: String) throws {
         var lines = Self.sample.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         lines[line - 1] = replacement
@@ -232,33 +234,35 @@ struct ActivityFileTests {
     }
 
     /// What makes the rest of the file unreadable.
-    @Test(arguments: [
-        ("", 1, "empty"),
-        ("# nothing\n", 1, "empty"),
-        ("\u{FEFF}name: x\n", 1, "byte order mark"),
-        ("name: x\r\nawards: []\r\n", 1, "carriage return"),
-        ("name: x\nawards: []\r\n", 2, "carriage return"),
-        ("name: x\u{0}\n", 1, "NUL"),
-        ("name: x\nawards:\n\t- name: y\n", 3, "tab"),
-        ("name: x\nname: y\n", 1, "repeated"),
-        ("name: x\nawards:\n  - {name: a, kind: DI_BAO, name: b}\n", 3, "repeated"),
-        ("name: x\nawards: &a\n  - {name: a}\n", 2, "anchor"),
-        ("&a name: x\n", 1, "anchor"),
-        ("name: !!str &a x\n", 1, "anchor"),
-        ("name: x\nawards: [&a {name: a}, *a]\n", 2, "anchor"),
-        ("name: \"x\"\nawards: {\"k\":&a x}\n", 2, "anchor"),
-        ("name: x\u{2028}&a y: z\n", 1, "anchor"),
-        ("name: x\nscope: [*]\n", 2, ""),
-        ("name: x\nscope: [*all]\n", 2, "alias"),
-        ("name: x\n---\nname: y\n", 2, "second document"),
-        ("name: \"x\n", 2, "YAML"),
-        ("name: [x\n", 2, "YAML"),
-        ("name: x\n bad\n  : y: z\n", 3, "YAML"),
-        ("name: x\u{1}\n", 1, "cannot be read"),
-        ("- a\n- b\n", 1, "keys with values"),
-        ("春节", 1, "keys with values"),
-        ("!custom {name: x}\n", 1, "tag"),
-    ])
+    @Test(
+        "hardening row 75: an unreadable file names the line",
+        arguments: [
+            ("", 1, "empty"),
+            ("# nothing\n", 1, "empty"),
+            ("\u{FEFF}name: x\n", 1, "byte order mark"),
+            ("name: x\r\nawards: []\r\n", 1, "carriage return"),
+            ("name: x\nawards: []\r\n", 2, "carriage return"),
+            ("name: x\u{0}\n", 1, "NUL"),
+            ("name: x\nawards:\n\t- name: y\n", 3, "tab"),
+            ("name: x\nname: y\n", 1, "repeated"),
+            ("name: x\nawards:\n  - {name: a, kind: DI_BAO, name: b}\n", 3, "repeated"),
+            ("name: x\nawards: &a\n  - {name: a}\n", 2, "anchor"),
+            ("&a name: x\n", 1, "anchor"),
+            ("name: !!str &a x\n", 1, "anchor"),
+            ("name: x\nawards: [&a {name: a}, *a]\n", 2, "anchor"),
+            ("name: \"x\"\nawards: {\"k\":&a x}\n", 2, "anchor"),
+            ("name: x\u{2028}&a y: z\n", 1, "anchor"),
+            ("name: x\nscope: [*]\n", 2, ""),
+            ("name: x\nscope: [*all]\n", 2, "alias"),
+            ("name: x\n---\nname: y\n", 2, "second document"),
+            ("name: \"x\n", 2, "YAML"),
+            ("name: [x\n", 2, "YAML"),
+            ("name: x\n bad\n  : y: z\n", 3, "YAML"),
+            ("name: x\u{1}\n", 1, "cannot be read"),
+            ("- a\n- b\n", 1, "keys with values"),
+            ("春节", 1, "keys with values"),
+            ("!custom {name: x}\n", 1, "tag"),
+        ])
     func unreadableFileNamesTheLine(_ text: String, _ line: Int, _ word: String) {
         let faults = faults(text)
         #expect(faults.first?.line == line, "\(faults)")
@@ -271,7 +275,7 @@ struct ActivityFileTests {
         #expect(faults.first?.english.contains("UTF-8") == true)
     }
 
-    @Test func tooLargeFileSaysItsSize() {
+    @Test("hardening row 75: a file that is too large says its size") func tooLargeFileSaysItsSize() {
         let faults = faults([UInt8](repeating: 0x23, count: ActivityFile.maximumSize + 1))
         #expect(faults.first?.english.contains("1048577") == true)
     }
@@ -293,7 +297,7 @@ struct ActivityFileTests {
             ])
     }
 
-    @Test func awardsAreCounted() {
+    @Test("hardening row 70: awards are counted") func awardsAreCounted() {
         let award = "  - {name: x, kind: NORNAL, percent: 0.01, number: 1}\n"
         let head = "name: x\nawards:\n"
         #expect(faults(head + String(repeating: award, count: 1000)).isEmpty)
@@ -303,7 +307,7 @@ struct ActivityFileTests {
     }
 
     /// hardening.md row 75: nesting, bombs and rubbish cost little and never trap.
-    @Test func hostileFilesAreRefused() {
+    @Test("hardening row 75: nesting and bombs are refused") func hostileFilesAreRefused() {
         for open in ["[", "{", "- ", "? ", "[{a: "] {
             #expect(!faults("name: " + String(repeating: open, count: 300_000)).isEmpty)
             #expect(!faults(String(repeating: open, count: 300_000)).isEmpty)

@@ -32,11 +32,13 @@ struct WinnersCSVTests {
     }
 
     /// hardening.md row 85.
-    @Test(arguments: [
-        "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\u{FF1D}1", "\u{FF0B}1", "\u{FF0D}1", "\u{FF20}x",
-        "\u{2212}1",
-        " =1", "\u{3000}=1", "\u{200B}=1", "\u{FEFF}=1", "=cmd|' /C calc'!A0",
-    ])
+    @Test(
+        "hardening row 85: formulas get an apostrophe",
+        arguments: [
+            "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\u{FF1D}1", "\u{FF0B}1", "\u{FF0D}1", "\u{FF20}x",
+            "\u{2212}1",
+            " =1", "\u{3000}=1", "\u{200B}=1", "\u{FEFF}=1", "=cmd|' /C calc'!A0",
+        ])
     func formulasGetAnApostrophe(_ text: String) {
         #expect(line(gameID: text).contains(",\"'\(text)\","))
         #expect(line(gameID: "x", award: text).contains(",\"'\(text)\","))

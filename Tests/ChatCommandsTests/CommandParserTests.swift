@@ -242,10 +242,12 @@ import Testing
     }
 
     // hardening.md row 17
-    @Test(arguments: [
-        "-1", "+1", "1e9", "0x10", "1_000", "1,000", "1.5", "٣", "Ⅷ", "②", "𝟏", "一", "9223372036854775808",
-        "1000000000000000000", "０x1", "－１", "1\u{301}",
-    ])
+    @Test(
+        "hardening row 17: only plain digits are numbers",
+        arguments: [
+            "-1", "+1", "1e9", "0x10", "1_000", "1,000", "1.5", "٣", "Ⅷ", "②", "𝟏", "一", "9223372036854775808",
+            "1000000000000000000", "０x1", "－１", "1\u{301}",
+        ])
     func onlyPlainDigitsAreNumbers(_ text: String) {
         #expect(parse("奖品数量 月卡 \(text)") == .badArgument(.setNumber, .notANumber))
         #expect(parse("中奖汇总 \(text)") == .badArgument(.winners, .notANumber))
@@ -258,7 +260,7 @@ import Testing
             parse("奖品数量 月卡 000000000000000012") == .command(.setNumber(activity: nil, award: "月卡", number: 12)))
     }
 
-    @Test func aMessageIsOneCommand() {
+    @Test("hardening row 18: a message is one command") func aMessageIsOneCommand() {
         #expect(parse("绑定 a\n抽奖") == bound("a 抽奖"))
         #expect(parse("抽奖\n抽奖") == .ignored)
         #expect(parse(Array(repeating: "抽奖", count: 500).joined(separator: "\n")) == .ignored)

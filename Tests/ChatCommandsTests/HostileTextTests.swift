@@ -5,15 +5,17 @@ import Testing
 
 // Rows of hardening.md section 1.1 that concern parsing.
 @Suite struct HostileTextTests {
-    @Test(arguments: [
-        "", " ", "\u{3000}", "\u{3000}\u{3000} ", "\n", "\r\n\r\n", "\u{200B}\u{FEFF}", "\t\u{85}\u{2028}",
-    ])
+    @Test(
+        "hardening row 1: nothing but blanks is ignored",
+        arguments: [
+            "", " ", "\u{3000}", "\u{3000}\u{3000} ", "\n", "\r\n\r\n", "\u{200B}\u{FEFF}", "\t\u{85}\u{2028}",
+        ])
     func emptyTextIsIgnored(_ text: String) {
         #expect(parse(text) == .ignored)
         #expect(parse(text, privately) == .ignored)
     }
 
-    @Test(arguments: ["抽奖\u{301}", "抽\u{301}奖", "抽奖\u{20DD}"])
+    @Test("hardening row 2: a combining mark never draws", arguments: ["抽奖\u{301}", "抽\u{301}奖", "抽奖\u{20DD}"])
     func aCombiningMarkNeverDraws(_ text: String) {
         #expect(parse(text) == .unknown(suggestion: .draw, isAddressed: false))
         #expect(parse(text, privately) == .unknown(suggestion: .draw, isAddressed: true))
@@ -30,7 +32,8 @@ import Testing
         #expect(parse("绑定\u{301}") == .unknown(suggestion: .bind, isAddressed: false))
     }
 
-    @Test func compatibilityIdeographsFoldForMatchingOnly() {
+    @Test("hardening row 3: other normal forms match and are kept as given")
+    func compatibilityIdeographsFoldForMatchingOnly() {
         // U+F961 率, U+F9DB 率, U+F9CA 流, U+F97E 量
         #expect(parse("概\u{F961}") == .command(.pool))
         #expect(parse("\u{F9CA}\u{F97E}") == .command(.traffic))
@@ -43,19 +46,73 @@ import Testing
         #expect(Array(gameID.text.utf8) == Array("e\u{301}".utf8))
     }
 
-    @Test(arguments: [
-        "抽\u{200B}奖", "\u{FEFF}抽奖", "抽\u{200D}奖\u{200C}", "\u{2066}抽奖\u{2069}", "抽\u{AD}奖", "抽奖\u{FE0F}",
-        "d\u{200B}raw",
-        "抽\u{E0100}奖", "\u{202E}抽奖",
-    ])
+    @Test(
+        "hardening row 5: invisible scalars are not seen",
+        arguments: [
+            "抽\u{200B}奖", "\u{FEFF}抽奖", "抽\u{200D}奖\u{200C}", "\u{2066}抽奖\u{2069}", "抽\u{AD}奖", "抽奖\u{FE0F}",
+            "d\u{200B}raw",
+            "抽\u{E0100}奖", "\u{202E}抽奖",
+        ])
     func invisibleScalarsAreNotSeen(_ text: String) {
         #expect(parse(text) == .command(.draw))
     }
 
     // "dr" Cyrillic а "w"
-    @Test(arguments: ["dr\u{430}w", "\u{501}raw", "抽\u{5956}\u{0}", "抽\u{0}奖", "抽\u{1B}奖", "抽\u{7F}奖"])
+    @Test(
+        "hardening rows 9, 16: look-alikes and controls are not folded",
+        arguments: ["dr\u{430}w", "\u{501}raw", "抽\u{5956}\u{0}", "抽\u{0}奖", "抽\u{1B}奖", "抽\u{7F}奖"])
     func lookAlikesAndControlsAreNotFolded(_ text: String) {
         #expect(parse(text) == .ignored)
+    }
+
+    @Test(
+        "hardening row 4: full-width forms are letters and digits",
+        arguments: [
+            ("／ｄｒａｗ", .command(.draw)), ("ＤＲＡＷ", .command(.draw)), ("／ｄｒａｗ　１", .badArgument(.draw, .unexpected)),
+            ("中奖汇总　１２", .command(.winners(page: 12))), ("ｗｉｎｎｅｒｓ ２", .command(.winners(page: 2))),
+            ("验证　ｓｐｒｉｎｇ－ｓａｍｐｌｅ－１", .command(.verify(receipt))),
+        ] as [(String, MessageContent)])
+    func fullWidthFormsAreFolded(_ text: String, _ content: MessageContent) {
+        #expect(parse(text) == content)
+    }
+
+    @Test("hardening row 10: CR LF is white space of two scalars")
+    func aLineBreakOfTwoScalarsIsWhiteSpace() {
+        #expect(parse("抽奖\r\n") == .command(.draw))
+        #expect(parse("\r\n抽奖") == .command(.draw))
+        #expect(parse("绑定 a\r\nb") == bound("a b"))
+        #expect(parse("绑定\r\na") == bound("a"))
+        #expect(parse("抽奖\r\n抽奖") == .ignored)
+    }
+
+    /// The end of the range of an `Int` is far away, and what is no plain digit is no number.
+    @Test(
+        "hardening row 17: numbers",
+        arguments: [
+            ("-1", nil), ("+1", nil), ("0", 0), ("00012", 12), ("1e9", nil), ("0x10", nil), ("1_000", nil), ("１２", 12),
+            ("٣", nil), ("Ⅷ", nil), ("9223372036854775808", nil), ("999999999", 999_999_999),
+        ] as [(String, Int?)])
+    func numbersAreTheirDigits(_ text: String, _ number: Int?) {
+        let content = parse("奖品数量 月卡 \(text)")
+        if let number {
+            #expect(content == .command(.setNumber(activity: nil, award: "月卡", number: number)))
+        } else {
+            #expect(content == .badArgument(.setNumber, .notANumber))
+        }
+    }
+
+    @Test(
+        "hardening row 18: of many commands and quotes at most one is read",
+        arguments: [
+            String(repeating: "draw\n", count: 819), String(repeating: "抽奖\n", count: 585),
+            String(repeating: "/抽奖 ", count: 400), String(repeating: "“", count: 1000),
+            String(repeating: "\"'", count: 2000) + "抽奖",
+            "“\"抽奖", String(repeating: "<", count: 2000) + "抽奖" + String(repeating: ">", count: 2000),
+        ])
+    func ofManyCommandsNoneDraws(_ text: String) {
+        for context in [group, privately, adminInGroup] {
+            if case .command(let command) = parse(text, context) { Issue.record("\(command.name)") }
+        }
     }
 
     @Test func adminWordsOfPlayersStayCommands() {
@@ -63,7 +120,8 @@ import Testing
         #expect(parse("作废 spring-sample-1 我说的") == .command(.void(receipt, reason: "我说的")))
     }
 
-    @Test func whatIsTooLongIsRefusedOrIgnored() {
+    @Test("hardening rows 7, 8: what is too long is refused or ignored by its bytes")
+    func whatIsTooLongIsRefusedOrIgnored() {
         let marks = String(repeating: "\u{301}", count: 200_000)
         #expect(parse("抽奖" + marks) == .ignored)
         #expect(parse("a" + marks) == .ignored)
@@ -149,7 +207,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [" ", "\u{3000}", "@", "抽", "绑定 ", "/", "\u{200B}", "@红包助手 ", "a", "1 ", ":", "\u{301}", "剑三 "])
+    @Test(
+        "hardening rows 18, 19: a full message is read in no time",
+        arguments: [" ", "\u{3000}", "@", "抽", "绑定 ", "/", "\u{200B}", "@红包助手 ", "a", "1 ", ":", "\u{301}", "剑三 "])
     func aFullMessageIsReadInNoTime(_ unit: String) {
         let text = String(repeating: unit, count: 4096 / unit.utf8.count)
         let start = ContinuousClock.now

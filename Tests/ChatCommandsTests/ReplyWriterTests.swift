@@ -225,7 +225,7 @@ import TrafficGate
 
     // MARK: Echo
 
-    @Test(arguments: ReplyLanguage.allCases)
+    @Test("hardening rows 6, 9, 21: nothing dangerous is repeated", arguments: ReplyLanguage.allCases)
     func nothingDangerousIsRepeated(_ language: ReplyLanguage) {
         let nonCharacter = String(Unicode.Scalar(UInt32(0xFDD0))!)
         let evil = "a\u{202E}b\u{0}c\u{1B}[31m\r\nINFO fake\u{2028}x\u{E000}" + nonCharacter + "\u{200B}{{head}}<b>"
@@ -255,12 +255,14 @@ import TrafficGate
         }
     }
 
-    @Test(arguments: [
-        ("剑侠客", "剑侠客"), ("", ""), ("a\tb", "a b"), ("🐉 龙", "🐉 龙"), ("❤️", "❤️"), ("e\u{301}", "e\u{301}"),
-        ("a" + String(repeating: "\u{301}", count: 50), "a" + String(repeating: "\u{301}", count: 4)),
-        (String(repeating: "长", count: 81), String(repeating: "长", count: 80) + "…"),
-        ("\u{10FFFD}\u{E0001}\u{F8FF}", "\u{FFFD}\u{FFFD}"), ("\u{9FFF}", "\u{9FFF}"),
-    ])
+    @Test(
+        "hardening rows 6, 7, 9, 21: an echo is clean",
+        arguments: [
+            ("剑侠客", "剑侠客"), ("", ""), ("a\tb", "a b"), ("🐉 龙", "🐉 龙"), ("❤️", "❤️"), ("e\u{301}", "e\u{301}"),
+            ("a" + String(repeating: "\u{301}", count: 50), "a" + String(repeating: "\u{301}", count: 4)),
+            (String(repeating: "长", count: 81), String(repeating: "长", count: 80) + "…"),
+            ("\u{10FFFD}\u{E0001}\u{F8FF}", "\u{FFFD}\u{FFFD}"), ("\u{9FFF}", "\u{9FFF}"),
+        ])
     func echoCleans(_ text: String, _ shown: String) {
         #expect(Array(echo(text).unicodeScalars) == Array(shown.unicodeScalars))
     }

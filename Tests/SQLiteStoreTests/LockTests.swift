@@ -13,7 +13,7 @@ struct LockTests {
         FileManager.default.isExecutableFile(atPath: $0)
     }
 
-    @Test
+    @Test("hardening row 80: a second store is refused")
     func secondStoreIsRefusedWhileTheFirstWorks() async throws {
         let folder = try TemporaryFolder()
         let first = try SQLiteStore(path: folder.path())

@@ -64,6 +64,29 @@ struct RefusedFileTests {
                         """)
             }
         },
+        Case("a view", .foreign) { folder in
+            try await folder.makeDatabase()
+            try folder.withDatabase {
+                try $0.execute(
+                    sql:
+                        "ALTER TABLE bot_user_award RENAME TO x; CREATE VIEW bot_user_award AS SELECT * FROM x WHERE FALSE"
+                )
+            }
+        },
+        Case("another program's log beside it", .foreign) { folder in
+            try await folder.makeDatabase()
+            // Left behind by a program that was killed.
+            let other = folder.path("other.db")
+            let queue = try DatabaseQueue(path: other)
+            try await queue.writeWithoutTransaction { db in
+                try db.execute(
+                    sql: "PRAGMA journal_mode = WAL; CREATE TABLE note (text TEXT); INSERT INTO note VALUES ('x')")
+                for name in ["-wal", "-shm"] {
+                    try FileManager.default.copyItem(atPath: other + name, toPath: folder.path() + name)
+                }
+            }
+            try queue.close()
+        },
         Case("the second half missing", .corrupt) { folder in
             try await folder.makeDatabase()
             let whole = try folder.bytes()
@@ -90,13 +113,14 @@ struct RefusedFileTests {
         },
     ]
 
-    @Test(.timeLimit(.minutes(1)), arguments: cases)
+    @Test("hardening row 78: a file that is not ours is refused unchanged", .timeLimit(.minutes(1)), arguments: cases)
     func fileIsRefusedUnchanged(example: Case) async throws {
         let folder = try TemporaryFolder()
         try await example.make(folder)
         let attributes = try FileManager.default.attributesOfItem(atPath: folder.path())
         let isFile = attributes[.type] as? FileAttributeType == .typeRegular
         let before = isFile ? try folder.bytes() : nil
+        let logSize = folder.size("hongbao.db-wal")
 
         for mode in [SQLiteStore.Mode.exclusive, .readOnly, .exclusive] {
             let error = #expect(throws: StoreError.self) { try SQLiteStore(path: folder.path(), mode: mode) }
@@ -106,10 +130,10 @@ struct RefusedFileTests {
         }
 
         if let before { #expect(try folder.bytes() == before) }
-        #expect(folder.size("hongbao.db-wal") == 0)
+        #expect(folder.size("hongbao.db-wal") == logSize)
     }
 
-    @Test
+    @Test("hardening row 78: every damaged page is noticed")
     func everyDamagedPageIsNoticedOrHarmless() async throws {
         // Given a database with something in it
         let folder = try TemporaryFolder()
@@ -134,6 +158,19 @@ struct RefusedFileTests {
             #expect(error?.code == (page == 0 ? .foreign : .corrupt), hint)
             #expect(try folder.bytes() == damaged, hint)
         }
+    }
+
+    @Test(
+        "hardening row 78: a file that may not be written is refused",
+        .enabled(if: getuid() != 0, "the superuser may write everything"))
+    func aFileThatMayNotBeWrittenIsRefused() async throws {
+        let folder = try TemporaryFolder()
+        try await folder.makeDatabase()
+        let before = try folder.bytes()
+        try FileManager.default.setAttributes([.posixPermissions: 0o400], ofItemAtPath: folder.path())
+        let error = #expect(throws: StoreError.self) { try SQLiteStore(path: folder.path()) }
+        #expect(error?.code == .inaccessible)
+        #expect(try folder.bytes() == before)
     }
 
     @Test

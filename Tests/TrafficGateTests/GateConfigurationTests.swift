@@ -48,11 +48,13 @@ struct GateConfigurationTests {
         "五", "5\u{301}", "9223372036854775808", "18446744073709551617", "0000000000000000001", "NaN", "inf", "true",
     ]
 
-    @Test(arguments: [
-        "max_concurrent_users", "queue_timeout_seconds", "heartbeat_timeout_seconds", "rush_hour_start",
-        "rush_hour_end",
-        "rush_hour_max_users", "ip_max_sessions", "max_queue_length", "user_messages_per_minute",
-    ])
+    @Test(
+        "hardening row 17: a hostile number is refused and changes nothing",
+        arguments: [
+            "max_concurrent_users", "queue_timeout_seconds", "heartbeat_timeout_seconds", "rush_hour_start",
+            "rush_hour_end",
+            "rush_hour_max_users", "ip_max_sessions", "max_queue_length", "user_messages_per_minute",
+        ])
     func hostileNumberIsRefusedAndChangesNothing(key: String) {
         for text in Self.badNumbers {
             var configuration = GateConfiguration()

@@ -83,7 +83,8 @@ import Testing
         }
     }
 
-    @Test func aSecondProcessIsRefusedAndTheFirstGoesOn() throws {
+    @Test("hardening row 80: a second process is refused and the first goes on")
+    func aSecondProcessIsRefusedAndTheFirstGoesOn() throws {
         let folder = try TemporaryFolder()
         let first = try Program(["chat", "--json", "--database", "a.db"], in: folder.path) { _ in }
         first.write(#"{"platform":"qq","user":"1","text":"绑定 甲"}"# + "\n")
@@ -219,7 +220,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [["verify"], ["simulate", "--users", "5"], ["activity", "import"], ["chat", "--activity"]])
+    @Test(
+        "hardening row 76: only regular files are opened",
+        arguments: [["verify"], ["simulate", "--users", "5"], ["activity", "import"], ["chat", "--activity"]])
     func onlyRegularFilesAreOpened(_ arguments: [String]) throws {
         let folder = try TemporaryFolder()
         try #require(mkfifo(folder.path + "/fifo", 0o600) == 0)
@@ -235,7 +238,8 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: folder.path + "/hongbao.db"))
     }
 
-    @Test func aFIFOInTheActivitiesFolderIsRefused() throws {
+    @Test("hardening row 76: a FIFO among the activities is refused") func aFIFOInTheActivitiesFolderIsRefused() throws
+    {
         let folder = try TemporaryFolder()
         try FileManager.default.createDirectory(
             atPath: folder.path + "/activities", withIntermediateDirectories: false)

@@ -133,7 +133,9 @@ import Testing
     }
 
     /// What a person sees, with a ledger that tries to be more than text.
-    @Test(.enabled(if: OtherVerifiers.browser != nil, "chromium is not installed"))
+    @Test(
+        "hardening row 86: the page shows hostile text as text",
+        .enabled(if: OtherVerifiers.browser != nil, "chromium is not installed"))
     func thePageShowsVerdictsAndHostileTextAsText() throws {
         var activity = sampleActivity()
         activity.awards[0].name = "<img src=x onerror=\"document.title='hit'\"><script>document.title='hit'</script>"

@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test func theSampleSecretsThemselvesAreRefused() throws {
+    @Test("hardening row 66: sample secrets are refused") func theSampleSecretsThemselvesAreRefused() throws {
         let blocks = Document.blocks("yaml", in: try Document.verbatimText("docs/operations.md"))
         let samples = blocks.filter { $0.contains("ReplaceMe") }
         #expect(samples.count >= Platform.allCases.count - 1)

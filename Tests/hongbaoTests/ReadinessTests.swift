@@ -128,7 +128,9 @@ import Testing
 
     /// As many as the server takes by default say nothing. Who comes then waits no longer than they may; a monitor on its
     /// own port does not wait at all.
-    @Test(.enabled(if: OpenFileLimit.allows(17_000), "needs a limit of 17,000 open files (ulimit -n)"))
+    @Test(
+        "hardening row 56: five thousand idle connections stop nobody",
+        .enabled(if: OpenFileLimit.allows(17_000), "needs a limit of 17,000 open files (ulimit -n)"))
     func fiveThousandIdleConnectionsStopNeitherANewcomerForLongNorAMonitor() throws {
         let folder = try TemporaryFolder()
         let (serve, operationPort) = try withOperationPort(in: folder)

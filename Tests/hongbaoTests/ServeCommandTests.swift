@@ -68,7 +68,7 @@ import Testing
         Self.expectNothingElse(in: result)
     }
 
-    @Test func aDatabaseInUseIsNamed() throws {
+    @Test("hardening row 80: a database in use is named") func aDatabaseInUseIsNamed() throws {
         let folder = try TemporaryFolder()
         let first = try ServeProcess(in: folder)
         let program = try Program(["serve", "--port", "0", "--database", "serve.db"], in: folder.path)
@@ -213,7 +213,7 @@ import Testing
         Fault(name: "a host that is none", yaml: "host: \"a b\"\n", text: "host"),
     ]
 
-    @Test(arguments: faults)
+    @Test("hardening row 66: a weak secret or another fault stops the start by its name", arguments: faults)
     func aFaultInTheConfigurationStopsTheStartByItsName(_ fault: Fault) throws {
         let folder = try TemporaryFolder()
         _ = try folder.file("hongbao.yaml", fault.yaml)

@@ -95,7 +95,7 @@ public struct GameID: Hashable, Sendable, Codable {
     public let text: String
 
     /// - Returns: Nil when empty or longer than 64 bytes after white space was collapsed, or when a control, format or
-    ///   unassigned scalar is in it.
+    ///   unassigned scalar is in it, or nothing that can be seen by itself.
     public init?(_ text: String) {
         guard text.utf8.count <= 4096 else { return nil }
         var collapsed = String.UnicodeScalarView()
@@ -111,7 +111,7 @@ public struct GameID: Hashable, Sendable, Codable {
             collapsed.append(scalar)
         }
         let result = String(collapsed)
-        guard (1...Self.maximumSize).contains(result.utf8.count) else { return nil }
+        guard (1...Self.maximumSize).contains(result.utf8.count), collapsed.contains(where: isSeen) else { return nil }
         self.text = result
     }
 
@@ -140,5 +140,14 @@ public func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
     case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
     default: true
+    }
+}
+
+/// Whether a printable scalar shows something by itself: neither a blank nor a mark on what stands before it.
+private func isSeen(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .nonspacingMark, .enclosingMark, .spacingMark, .spaceSeparator: false
+    // A Braille pattern without dots.
+    default: scalar != "\u{2800}"
     }
 }

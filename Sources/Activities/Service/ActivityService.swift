@@ -46,6 +46,7 @@ public final class ActivityService: Service {
     private let deliveries = NIOLockedValueBox(Deliveries())
     /// As of the last batch, so that looking at the gate waits for nobody.
     private let lastCheck: NIOLockedValueBox<GateCheck>
+    private let clockWatch: NIOLockedValueBox<ClockWatch>
     /// Touched by the batch that is being decided and, for a moment, by what reads a name.
     private let core: NIOLockedValueBox<Core>
 
@@ -69,8 +70,10 @@ public final class ActivityService: Service {
         self.onNotice = onNotice
         self.onBatch = onBatch
         queue = RequestQueue(capacity: limits.queueCapacity, maximumBatchCount: limits.maximumBatchCount)
-        let machine = ActivityStateMachine(stored, now: clock())
-        lastCheck = NIOLockedValueBox(machine.gate.check(now: clock()))
+        let now = clock()
+        let machine = ActivityStateMachine(stored, now: now)
+        clockWatch = NIOLockedValueBox(ClockWatch(startingAt: now))
+        lastCheck = NIOLockedValueBox(machine.gate.check(now: now))
         core = NIOLockedValueBox(Core(machine: machine, entropy: entropy))
     }
 
@@ -272,6 +275,10 @@ public final class ActivityService: Service {
         let now = clock()
         let core = core
         let start = ContinuousClock.now
+        if let seconds = clockWatch.withLockedValue({ $0.deviation(at: now, elapsed: start) }) {
+            logger.warning(
+                "the system's clock was changed or stands still; times follow it", metadata: ["seconds": "\(seconds)"])
+        }
         let noted = deliveries.withLockedValue { deliveries in
             defer { deliveries = Deliveries(isWriting: true) }
             return deliveries.noted
@@ -335,7 +342,7 @@ public final class ActivityService: Service {
         case .configurationIgnored(let key, let value):
             logger.warning(
                 "configuration row ignored, the old value stays",
-                metadata: ["key": "\(key)", "value": "\(value.debugDescription)"])
+                metadata: ["key": "\(key.debugDescription)", "value": "\(value.debugDescription)"])
         }
     }
 

@@ -68,8 +68,9 @@ public struct ActivityRecord: Hashable, Sendable {
     ///   - isFirst: Whether the user had not drawn here before.
     ///   - wonIndex: The award's position; nil for a miss.
     mutating func countDraw(isFirst: Bool, wonIndex: Int?) {
-        drawCount += 1
-        if isFirst { userCount += 1 }
+        // At its end a count stays there; the store refuses the batch.
+        if drawCount < .max { drawCount += 1 }
+        if isFirst, userCount < .max { userCount += 1 }
         if let wonIndex { issued[wonIndex] += 1 }
     }
 

@@ -49,7 +49,7 @@ struct NearMisses: Sendable {
                 // Where there is no ü on the keyboard, some write v and some u.
                 for spelling in Set([
                     pinyin.joined(), pinyin.map { $0 == "lv" ? "lu" : $0 }.joined(),
-                    pinyin.map { String($0.first!) }.joined(),
+                    String(pinyin.compactMap(\.first)),
                 ]) {
                     spellings[folding.fold(spelling), default: []].append(index)
                 }

@@ -344,7 +344,7 @@ private struct StrictJSONReader {
                 value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
             }
             guard let scalar = Unicode.Scalar(value) else { throw StrictJSONError(.unpairedSurrogate, at: start) }
-            unescaped.append(contentsOf: UTF8.encode(scalar)!)
+            unescaped.append(contentsOf: scalar.utf8)
         default:
             throw StrictJSONError(.invalidEscape, at: start)
         }

@@ -109,6 +109,9 @@ final class FactReader {
         attempt.bind(2, key.activity.text)
         let earlier = try attempt.first { ($0.integer(0) ?? 0, $0.integer(1) ?? 0, $0.integer(2)) }
         if let (misses, voids, lastSeq) = earlier {
+            guard 0..<countLimit ~= misses, 0..<countLimit ~= voids else {
+                throw StoreError(code: .corrupt, message: "bot_user_attempt has a count that nobody can reach.")
+            }
             found = Participation(
                 win: found?.win, missCount: Int(misses), voidCount: Int(voids), lastSeq: lastSeq)
         }

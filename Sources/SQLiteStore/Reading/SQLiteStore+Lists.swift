@@ -71,7 +71,7 @@ extension SQLiteStore {
                 db, sql: "SELECT voided_at FROM bot_user_award WHERE activity_id = ? AND seq = ?",
                 arguments: [receipt.activity.text, receipt.seq])
             return StoredDraw(
-                row: ledgerRow, entry: entry, rules: try StoredRules(json: row["rules"]).rules,
+                row: ledgerRow, entry: entry, rules: try StoredRules(json: try row.text("rules")).rules,
                 commitment: try row.hash("commitment"),
                 seed: row["closed_at"] == nil ? nil : try seed(row),
                 voidedAt: voidedAt.flatMap { Instant(dateTimeText: $0) })
@@ -190,16 +190,16 @@ private func ledgerRow(_ row: Row) throws -> LedgerRow {
     switch row["type"] as String {
     case "open":
         event = .open(
-            round: row["round"], rules: try StoredRules(json: row["rules"]).rules,
+            round: try row.count("round"), rules: try StoredRules(json: try row.text("rules")).rules,
             commitment: try row.hash("commitment"))
     case "draw":
         event = .draw(
             DrawEntry(
-                round: row["round"], user: (row["user_id"] as String?).map { UserID($0) },
+                round: try row.count("round"), user: (row["user_id"] as String?).map { UserID($0) },
                 salt: (row["salt"] as Data?).flatMap { Salt(Array($0)) }, userHash: try row.hash("user_hash"),
-                attempt: row["attempt"], award: (row["award_id"] as String?).map { AwardID($0) },
+                attempt: try row.count("attempt"), award: (row["award_id"] as String?).map { AwardID($0) },
                 remaining: row["remaining"]))
-    case "close": event = .close(round: row["round"], seed: try seed(row))
+    case "close": event = .close(round: try row.count("round"), seed: try seed(row))
     case "void":
         guard let receipt = (row["receipt"] as String?).flatMap({ Receipt($0) }),
             let reason = row["reason"] as String?

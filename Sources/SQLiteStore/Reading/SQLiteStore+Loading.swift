@@ -27,6 +27,9 @@ extension SQLiteStore {
 
 private func activityRecord(_ row: Row, _ db: Database) throws -> ActivityRecord {
     let id = ActivityID(row["id"])
+    guard isValidID(id.text) else {
+        throw StoreError(code: .corrupt, message: "bot_activity has an id that no activity can have.")
+    }
     let awardRows = try Row.fetchAll(
         db,
         sql: """
@@ -39,10 +42,11 @@ private func activityRecord(_ row: Row, _ db: Database) throws -> ActivityRecord
         else { throw StoreError(code: .corrupt, message: "bot_activity_award has an award that cannot be read.") }
         return ActivityAward(
             id: AwardID(row["id"]), kind: kind, percent: percent, prefix: row["prefix"], name: row["award_name"],
-            remark: row["remark"], number: row["number"])
+            remark: row["remark"], number: try row.count("number"))
     }
     let activity = Activity(
-        id: id, name: row["name"], scope: try Scope(storedText: row["scope"]), maxAttempts: row["max_attempts"],
+        id: id, name: row["name"], scope: try Scope(storedText: row["scope"]),
+        maxAttempts: row["max_attempts"] == nil ? nil : Int(try row.count("max_attempts") as Int32),
         oneWinPerGameID: row["one_win_per_game_id"], startsAt: row.instant("starts_at"),
         endsAt: row.instant("ends_at"), awards: awards)
     guard let status = ActivityStatus(rawValue: row["status"]) else {
@@ -51,11 +55,16 @@ private func activityRecord(_ row: Row, _ db: Database) throws -> ActivityRecord
     let lastRound = try Row.fetchOne(
         db, sql: "SELECT * FROM bot_draw_round WHERE activity_id = ? ORDER BY round DESC LIMIT 1",
         arguments: [id.text])
+    let round = try lastRound.flatMap { try openRound($0) }
+    guard status != .active || round != nil else {
+        throw StoreError(code: .corrupt, message: "bot_activity has an open activity without an open round.")
+    }
     let erasedCount = try Int.fetchOne(
         db, sql: "SELECT EXISTS (SELECT 1 FROM bot_erased_user WHERE activity_id = ?)", arguments: [id.text])
     return ActivityRecord(
-        activity: activity, status: status, issued: awardRows.map { $0["issued"] }, head: try head(of: id, db),
-        lastRound: lastRound.map { $0["round"] } ?? 0, openRound: try lastRound.flatMap { try openRound($0) },
+        activity: activity, status: status, issued: try awardRows.map { try $0.count("issued") },
+        head: try head(of: id, db),
+        lastRound: try lastRound?.count("round") ?? 0, openRound: round,
         openedAt: row.instant("opened_at"), isStartUsed: row["starts_at_used"], isEndUsed: row["ends_at_used"],
         userCount: row["user_count"], drawCount: row["draw_count"], hasErasedUsers: erasedCount == 1)
 }
@@ -65,7 +74,7 @@ private func openRound(_ row: Row) throws -> OpenRound? {
     guard let seed = RoundSeed(Array(row["seed"] as Data)) else {
         throw StoreError(code: .corrupt, message: "bot_draw_round has a seed that is not 32 bytes.")
     }
-    return OpenRound(round: row["round"], seed: seed, commitment: try row.hash("commitment"))
+    return OpenRound(round: try row.count("round"), seed: seed, commitment: try row.hash("commitment"))
 }
 
 private func head(of id: ActivityID, _ db: Database) throws -> LedgerHead {
@@ -74,7 +83,7 @@ private func head(of id: ActivityID, _ db: Database) throws -> LedgerHead {
         arguments: [id.text])
     guard let row else { return .empty }
     return LedgerHead(
-        nextSeq: row["seq"] + 1, hash: try row.hash("hash"), at: Instant(milliseconds: row["at_ms"]))
+        nextSeq: try row.count("seq") + 1, hash: try row.hash("hash"), at: Instant(milliseconds: row["at_ms"]))
 }
 
 /// The live sessions: the latest entry of the journal counts, else the table.

@@ -85,6 +85,9 @@ struct StoredRules: Codable {
     }
 }
 
+/// What every counter is below.
+let countLimit: Int64 = 1_000_000_000_000_000_000
+
 /// A BLOB for GRDB's arguments.
 func bytes(_ bytes: [UInt8]) -> Data {
     Data(bytes)
@@ -93,6 +96,26 @@ func bytes(_ bytes: [UInt8]) -> Data {
 extension Row {
     func instant(_ column: String) -> Instant? {
         (self[column] as String?).flatMap { Instant(dateTimeText: $0) }
+    }
+
+    /// - Throws: ``StoreError`` when there is none.
+    func text(_ column: String) throws -> String {
+        guard let text = self[column] as String? else {
+            throw StoreError(code: .corrupt, message: "Column \(column) must have a text.")
+        }
+        return text
+    }
+
+    /// A count or a number that counts up. More than 18 digits, which no receipt could show, is damage: one more must
+    /// always have room.
+    ///
+    /// - Throws: ``StoreError`` when it is anything else.
+    func count<Count: FixedWidthInteger>(_ column: String) throws -> Count {
+        let limit = Swift.min(countLimit, Int64(clamping: Count.max))
+        guard let number = Int64.fromDatabaseValue(self[column]), 0..<limit ~= number,
+            let count = Count(exactly: number)
+        else { throw StoreError(code: .corrupt, message: "Column \(column) must have a count.") }
+        return count
     }
 
     /// A 32-byte column.

@@ -13,6 +13,8 @@ struct FrontResponder<Routes: HTTPResponder<ServerContext>>: HTTPResponder {
     let api: APIPlace
     let logger: Logger
 
+    private static var noRoute: String { "没有这个接口。There is no such route." }
+
     func respond(to request: Request, context: ServerContext) async throws -> Response {
         let path = request.uri.path
         guard api.contains(path) else { return try await answer(request, path, nil, context) }
@@ -45,8 +47,11 @@ struct FrontResponder<Routes: HTTPResponder<ServerContext>>: HTTPResponder {
                 response.headers[.allow] = allowed.map(\.rawValue).sorted().joined(separator: ", ")
                 return response
             }
+        } else if path.hasSuffix("/"), methods[String(path.dropLast())] != nil {
+            // The router would take it for the same; who guards a path in front of us need not know that.
+            return form?(.notFound, Self.noRoute) ?? Response(status: .notFound)
         } else if let form {
-            return form(.notFound, "没有这个接口。There is no such route.")
+            return form(.notFound, Self.noRoute)
         }
         do {
             return try await routes.respond(to: request, context: context)

@@ -1,3 +1,4 @@
+internal import ActivityFiles
 internal import Configuration
 internal import Foundation
 internal import SystemPackage
@@ -54,6 +55,7 @@ enum ConfigurationFile {
                     "\(place)：键“\(name)”应为单个值，或由单个值组成的列表。",
                     "\(place): “\(name)” must be a single value or a list of single values.")
             }
+            try checkCharacters(of: value, name, place)
         }
         return endpoints
     }
@@ -93,27 +95,57 @@ enum ConfigurationFile {
                         "\(place)：endpoints.\(name).\(setting) 应为单个值。",
                         "\(place): endpoints.\(name).\(setting) must be a single value.")
                 }
+                try checkCharacters(of: value, "endpoints.\(name).\(setting)", place)
             }
             names.append(name)
         }
         return names
     }
 
+    /// Refuses characters that would change how a terminal shows what repeats the value.
+    private static func checkCharacters(of value: Node, _ name: String, _ place: String) throws {
+        let texts = value.sequence?.compactMap(\.string) ?? [value.string ?? ""]
+        let isPlain = texts.allSatisfy { text in
+            text.unicodeScalars.allSatisfy { scalar in
+                switch scalar.properties.generalCategory {
+                case .control, .lineSeparator, .paragraphSeparator: false
+                default: !scalar.properties.isBidiControl
+                }
+            }
+        }
+        guard isPlain else {
+            throw OperatorMessage(
+                "\(place)：\(name) 里有控制字符，请删掉。",
+                "\(place): \(name) has control characters; delete them.")
+        }
+    }
+
     /// Nil: there is no such file.
     private static func text(of file: String, isRequired: Bool) throws -> String? {
+        let data: Data
         do throws(RegularFile.Fault) {
-            let data = try RegularFile.contents(of: file, maximumSize: 1 << 20)
-            if let text = String(validating: data, as: UTF8.self) { return text }
+            data = try RegularFile.contents(of: file, maximumSize: ActivityFile.maximumSize)
         } catch .missing {
             if !isRequired { return nil }
             throw OperatorMessage("找不到配置文件 \(file)。", "There is no configuration file \(file).")
-        } catch .tooLarge {
         } catch {
             throw OperatorMessage(error, file)
         }
-        throw OperatorMessage(
-            "配置文件 \(file) 必须是 UTF-8 文本，且不超过 1 MiB。",
-            "The configuration file \(file) must be UTF-8 text of at most 1 MiB.")
+        return try plainText(data, file)
+    }
+
+    /// The text of a YAML file that an operator writes.
+    ///
+    /// - Throws: An ``OperatorMessage`` that names the line.
+    static func plainText(_ data: Data, _ file: String) throws -> String {
+        do throws(ActivityFileError) {
+            return try ActivityFile.plainText(Array(data))
+        } catch {
+            let line = error.faults.first?.line ?? 1
+            throw OperatorMessage(
+                "\(file):\(line)：\(error.faults.first?.chinese ?? "")。",
+                "\(file):\(line): \(error.faults.first?.english ?? "").")
+        }
     }
 
     private static func node(_ text: String, _ file: String) throws -> Node? {

@@ -203,7 +203,7 @@ struct EndpointReader {
 
     private func interval(of name: String) throws -> Int64? {
         guard let (text, _) = value(name, "reply_interval_ms") else { return nil }
-        guard let milliseconds = Int64(text), (0...60_000).contains(milliseconds) else {
+        guard let milliseconds = Int64(text), (0...60_000).contains(milliseconds), String(milliseconds) == text else {
             throw invalid(name, "reply_interval_ms", text, "0–60000 的毫秒数", "milliseconds from 0 to 60000")
         }
         return milliseconds

@@ -291,13 +291,11 @@ struct HongbaoConfiguration: Sendable {
     func replyWriter() throws -> ReplyWriter {
         var override: String?
         if let repliesFile {
-            guard let data = try? RegularFile.contents(of: repliesFile, maximumSize: 1 << 20),
-                let text = String(validating: data, as: UTF8.self)
-            else {
+            guard let data = try? RegularFile.contents(of: repliesFile, maximumSize: 1 << 20) else {
                 throw Self.invalid(
                     "replies_file", repliesFile, "可读的 UTF-8 文件，不超过 1 MiB", "a readable UTF-8 file of at most 1 MiB")
             }
-            override = text
+            override = try ConfigurationFile.plainText(data, repliesFile)
         }
         do {
             return try ReplyWriter(language: language, overriding: override, timeZone: timeZone)

@@ -226,7 +226,7 @@ struct DingTalkAdapterTests {
         }
     }
 
-    @Test func otherKindsAndOwnMessagesAreLeftOut() throws {
+    @Test("hardening row 14: own messages are left out") func otherKindsAndOwnMessagesAreLeftOut() throws {
         for kind in ["picture", "richText", "audio", ""] {
             #expect(try Self.receive(["msgtype": kind, "text": nil]) == .messages([]))
         }
@@ -238,16 +238,30 @@ struct DingTalkAdapterTests {
         #expect(text.utf8.count > 4096 && text.utf8.count < 64 * 1024)
     }
 
-    @Test(arguments: [
-        ("https://oapi.dingtalk.com/robot/sendBySession?session=a", true), ("https://API.dingtalk.com/x", true),
-        ("https://oapi.dingtalk.com:443/x", true), ("https://oapi.dingtalk.com:8443/x", false),
-        ("http://oapi.dingtalk.com/x", false), ("https://oapi.dingtalk.com.example.org/x", false),
-        ("https://example.org/oapi.dingtalk.com", false), ("https://oapi.dingtalk.com@example.org/", false),
-        ("https://example.org\\@oapi.dingtalk.com/", false), ("https://oapi.dingtalk.com#@example.org/", false),
-        ("//oapi.dingtalk.com/x", false), ("", false), ("file://oapi.dingtalk.com/x", false),
-        ("https://127.0.0.1/", false),
-        ("http://127.0.0.1:4000/x", false),
-    ])
+    @Test(
+        "hardening row 77: only the platform's addresses are called",
+        arguments: [
+            ("https://oapi.dingtalk.com/robot/sendBySession?session=a", true), ("https://API.dingtalk.com/x", true),
+            ("https://oapi.dingtalk.com:443/x", true), ("https://oapi.dingtalk.com:8443/x", false),
+            ("http://oapi.dingtalk.com/x", false), ("https://oapi.dingtalk.com.example.org/x", false),
+            ("https://example.org/oapi.dingtalk.com", false), ("https://oapi.dingtalk.com@example.org/", false),
+            ("https://example.org\\@oapi.dingtalk.com/", false), ("https://oapi.dingtalk.com#@example.org/", false),
+            ("//oapi.dingtalk.com/x", false), ("", false), ("file://oapi.dingtalk.com/x", false),
+            ("https://127.0.0.1/", false),
+            ("http://127.0.0.1:4000/x", false),
+            // This machine, its link, its cloud, its network, in whatever spelling.
+            ("https://localhost/", false), ("https://[::1]/", false),
+            ("https://169.254.169.254/latest/meta-data", false),
+            ("https://metadata.google.internal/", false), ("https://[fe80::1]/", false), ("https://10.0.0.1/", false),
+            ("https://172.16.0.1/", false), ("https://192.168.1.1/", false), ("https://[::ffff:127.0.0.1]/", false),
+            ("https://[::ffff:7f00:1]/", false), ("https://2130706433/", false), ("https://0177.0.0.1/", false),
+            ("https://0x7f.1/", false), ("https://127.1/", false), ("https://0.0.0.0/", false),
+            ("https://[fd00::1]/", false),
+            ("https://oapi.dingtalk.com.127.0.0.1.nip.io/", false), ("https://oapi.dingtalk.com.:443/", false),
+            ("https://a@b/", false), ("https://oapi.dingtalk.com:x@127.0.0.1/", false),
+            ("gopher://127.0.0.1:6379/_x", false),
+            ("data:text/plain,x", false), ("ftp://oapi.dingtalk.com/x", false), ("javascript:alert(1)", false),
+        ])
     func onlyThePlatformsAddressesAreCalled(url: String, isAllowed: Bool) throws {
         let address = try Self.message(["sessionWebhook": url]).address
         #expect(address?.url == (isAllowed ? url : nil))

@@ -274,12 +274,15 @@ import Testing
         #expect(text.hasSuffix("……"))
     }
 
-    @Test(arguments: [
-        ("<@&5> <@5>", #"\<\@&5\> \<\@5\>"#), ("a_b~c`d|e", #"a\_b\~c\`d\|e"#), ("[x](y)", #"\[x\](y)"#),
-        ("# 题\n- 一\n  - 二\n1-2", "\\# 题\n\\- 一\n  \\- 二\n1-2"), (#"\*"#, #"\\\*"#),
-        ("见 https://a.example/x_y?z=1_2#_.", "见 https://a.example/x_y?z=1_2#_."), ("http://_ a_", #"http://\_ a\_"#),
-        ("https://a.example/*b*", #"https://a.example/\*b\*"#), ("https://", "https://"),
-    ])
+    @Test(
+        "hardening row 15: markup and mentions are escaped",
+        arguments: [
+            ("<@&5> <@5>", #"\<\@&5\> \<\@5\>"#), ("a_b~c`d|e", #"a\_b\~c\`d\|e"#), ("[x](y)", #"\[x\](y)"#),
+            ("# 题\n- 一\n  - 二\n1-2", "\\# 题\n\\- 一\n  \\- 二\n1-2"), (#"\*"#, #"\\\*"#),
+            ("见 https://a.example/x_y?z=1_2#_.", "见 https://a.example/x_y?z=1_2#_."),
+            ("http://_ a_", #"http://\_ a\_"#),
+            ("https://a.example/*b*", #"https://a.example/\*b\*"#), ("https://", "https://"),
+        ])
     func markupIsEscaped(_ text: String, _ escaped: String) {
         #expect(DiscordText.escape(text) == escaped)
     }

@@ -76,10 +76,12 @@ struct FeishuSenderTests {
         #expect(try Self.sender().call(saying: [], token: "t") == nil)
     }
 
-    @Test(arguments: [
-        (#"<at user_id="all">所有人</at>"#, #"＜at user_id="all">所有人＜/at>"#), ("<b>x</b>", "＜b>x＜/b>"),
-        ("[红包](https://example.org)", "[红包]（https://example.org)"), ("a < b [x] (y)", "a < b [x] (y)"),
-    ])
+    @Test(
+        "hardening row 15: text mentions nobody",
+        arguments: [
+            (#"<at user_id="all">所有人</at>"#, #"＜at user_id="all">所有人＜/at>"#), ("<b>x</b>", "＜b>x＜/b>"),
+            ("[红包](https://example.org)", "[红包]（https://example.org)"), ("a < b [x] (y)", "a < b [x] (y)"),
+        ])
     func textMentionsNobody(text: String, expected: String) throws {
         #expect(try Self.content(of: Self.sender().call(saying: [Self.reply(text)], token: "t")) == expected)
     }

@@ -117,7 +117,7 @@ struct StrictJSONTests {
         ("\u{B}1", .expectedValue, 0),
     ]
 
-    @Test(arguments: badTexts)
+    @Test("hardening rows 20, 23, 24, 25, 26, 28, 29, 32, 33: what is no strict JSON is refused", arguments: badTexts)
     func badTextIsRefused(text: String, reason: Reason, offset: Int) {
         let error = Self.failure(Array(text.utf8))
         #expect(error?.reason == reason)
@@ -133,7 +133,7 @@ struct StrictJSONTests {
         Array("抽".utf8.dropLast()), [0xB3, 0xE9],
     ]
 
-    @Test(arguments: badStringBytes)
+    @Test("hardening row 33: invalid UTF-8 is refused", arguments: badStringBytes)
     func invalidUTF8IsRefused(bytes: [UInt8]) {
         let quote = UInt8(ascii: "\"")
         for prefix in ["a", "\\n"] {
@@ -146,6 +146,7 @@ struct StrictJSONTests {
     }
 
     @Test(
+        "hardening row 25: other encodings are refused",
         arguments: [
             [0xFF, 0xFE, 0x7B, 0x00, 0x7D, 0x00], [0xFE, 0xFF, 0x00, 0x7B, 0x00, 0x7D], [0x7B, 0x00, 0x7D, 0x00],
             [0x00, 0x7B, 0x00, 0x7D], [0xFF, 0xFE, 0, 0, 0x7B, 0, 0, 0], [0, 0, 0xFE, 0xFF, 0, 0, 0, 0x7B],
@@ -155,7 +156,7 @@ struct StrictJSONTests {
         #expect(Self.failure(bytes) != nil)
     }
 
-    @Test(arguments: [33, 511, 512, 100_000])
+    @Test("hardening row 27: deep nesting is refused", arguments: [33, 511, 512, 100_000])
     func deepNestingIsRefused(depth: Int) {
         let arrays = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
         #expect(Self.failure(arrays.utf8) == Self.failure(String(repeating: "[", count: depth).utf8))
@@ -174,7 +175,7 @@ struct StrictJSONTests {
         #expect(Self.failure("[\(String(repeating: "[[]],", count: 1000))0]".utf8) == nil)
     }
 
-    @Test func keysAreCounted() throws {
+    @Test("hardening row 34: keys are counted") func keysAreCounted() throws {
         func object(_ count: Int) -> String {
             "{" + (0..<count).map { "\"k\($0)\":\($0)" }.joined(separator: ",") + "}"
         }
@@ -194,7 +195,7 @@ struct StrictJSONTests {
         }
     }
 
-    @Test func keySizeIsLimited() {
+    @Test("hardening row 34: the size of a key is limited") func keySizeIsLimited() {
         let longest = String(repeating: "k", count: 256)
         #expect(Self.failure(#"{"\#(longest)":1}"#.utf8) == nil)
         #expect(Self.failure(#"{"\#(longest)k":1}"#.utf8)?.reason == .keyTooLong)
@@ -225,6 +226,7 @@ struct StrictJSONTests {
     }
 
     @Test(
+        "hardening rows 28, 29, 30: a number keeps its text",
         arguments: [
             ("0", 0), ("-1", -1), ("12", 12), ("9007199254740993", 9_007_199_254_740_993),
             ("9223372036854775807", .max), ("-9223372036854775808", .min),

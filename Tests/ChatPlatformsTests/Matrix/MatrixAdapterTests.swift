@@ -68,12 +68,14 @@ struct MatrixAdapterTests {
         #expect(try messages(Self.event, settings: ["user_id": ""]).first?.account == "")
     }
 
-    @Test(arguments: [
-        ("m.room.message", "m.room.member"), ("m.text", "m.notice"), ("m.text", "m.image"),
-        (#""content""#, #""state_key":"","content""#), ("@hana:example.org", "@bot:example.org"),
-        ("@hana:example.org", "@_bot_1:example.org"),
-        (#""body":"抽奖 3""#, #""body":"* 抽奖","m.relates_to":{"rel_type":"m.replace","event_id":"$e0"}"#),
-    ])
+    @Test(
+        "hardening rows 13, 14: edits and the bot itself are left out",
+        arguments: [
+            ("m.room.message", "m.room.member"), ("m.text", "m.notice"), ("m.text", "m.image"),
+            (#""content""#, #""state_key":"","content""#), ("@hana:example.org", "@bot:example.org"),
+            ("@hana:example.org", "@_bot_1:example.org"),
+            (#""body":"抽奖 3""#, #""body":"* 抽奖","m.relates_to":{"rel_type":"m.replace","event_id":"$e0"}"#),
+        ])
     func whatIsNotForUsIsLeftOut(_ change: (String, String)) throws {
         let changed = replaced(change.0, change.1)
         #expect(try messages(changed, settings: ["user_namespace_prefix": "@_bot_"]).isEmpty)
@@ -129,7 +131,7 @@ struct MatrixAdapterTests {
         #expect(try messages(body: #"{"events":["# + events.joined(separator: ",") + "]}").count == 100)
     }
 
-    @Test func aRepliesQuotationIsDropped() throws {
+    @Test("hardening row 12: a reply's quotation is dropped") func aRepliesQuotationIsDropped() throws {
         func text(_ body: String, isReply: Bool = true) throws -> String? {
             let relation = isReply ? #","m.relates_to":{"m.in_reply_to":{"event_id":"$e0"}}"# : ""
             return try messages(replaced(#""抽奖 3""#, "\"" + body + "\"" + relation)).first?.text

@@ -70,7 +70,7 @@ struct MattermostAdapterTests {
         #expect(try message(body)?.isMentioned == false)
     }
 
-    @Test func theBotsOwnPostsAreLeftOut() throws {
+    @Test("hardening row 14: the bot's own posts are left out") func theBotsOwnPostsAreLeftOut() throws {
         #expect(try message(Self.post, settings: ["bot_user_id": "us01"]) == nil)
         #expect(try message(Self.post, settings: ["bot_user_id": "us02"]) != nil)
     }
@@ -175,7 +175,7 @@ struct MattermostAdapterTests {
         #expect(adapter.response(to: [AnsweredMessage(message: post, text: nil)], now: now) == .ok)
     }
 
-    @Test func aLongReplyIsCutAndNobodyIsMentioned() {
+    @Test("hardening row 15: nobody is mentioned") func aLongReplyIsCutAndNobodyIsMentioned() {
         let text = MattermostAdapter.escaped(String(repeating: "@all ", count: 5000))
         #expect(text.unicodeScalars.count <= 4000)
         #expect(!text.contains("@"))

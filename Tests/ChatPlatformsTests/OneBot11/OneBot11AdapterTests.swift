@@ -138,10 +138,12 @@ struct OneBot11AdapterTests {
         #expect(throws: WebhookFault.malformedBody) { try adapter.receive(Self.request(body), now: Self.now) }
     }
 
-    @Test(arguments: [
-        ("post_type", nil), ("post_type", "\"message_sent\""), ("post_type", "\"notice\""), ("post_type", "1"),
-        ("user_id", "20001"), ("sub_type", "\"notice\""), ("message_type", "\"guild\""),
-    ])
+    @Test(
+        "hardening row 14: what nobody wrote is left out",
+        arguments: [
+            ("post_type", nil), ("post_type", "\"message_sent\""), ("post_type", "\"notice\""), ("post_type", "1"),
+            ("user_id", "20001"), ("sub_type", "\"notice\""), ("message_type", "\"guild\""),
+        ])
     func whatNobodyWroteIsLeftOut(path: String, value: String?) throws {
         #expect(try messages(EditedJSON.bytes(Self.groupBody, path, value)) == [])
     }
@@ -287,7 +289,7 @@ struct OneBot11AdapterTests {
 
     // MARK: Answering
 
-    @Test func quickOperationIsPlainText() throws {
+    @Test("hardening row 15: a reply is plain text") func quickOperationIsPlainText() throws {
         let group = try #require(try messages(Array(Self.groupBody.utf8)).first)
         let alone = try #require(try messages(Array(Self.privateBody.utf8)).first)
         func body(_ message: IncomingMessage, _ text: String?, _ adapter: OneBot11Adapter? = nil) -> String {

@@ -94,9 +94,12 @@ struct OneBot12AdapterTests {
         #expect(throws: WebhookFault.malformedBody) { try messages(body) }
     }
 
-    @Test(arguments: [
-        ("type", nil), ("type", "\"meta\""), ("type", "1"), ("user_id", "\"20001\""), ("detail_type", "\"qq.temp\""),
-    ])
+    @Test(
+        "hardening row 14: what nobody wrote is left out",
+        arguments: [
+            ("type", nil), ("type", "\"meta\""), ("type", "1"), ("user_id", "\"20001\""),
+            ("detail_type", "\"qq.temp\""),
+        ])
     func whatNobodyWroteIsLeftOut(path: String, value: String?) throws {
         #expect(try messages(EditedJSON.bytes(Self.body, path, value)) == [])
     }

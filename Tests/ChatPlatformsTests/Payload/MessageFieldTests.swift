@@ -32,7 +32,7 @@ struct MessageFieldTests {
         #expect(try MessageField.optionalID("" as String?) == nil)
     }
 
-    @Test func aNumberAndItsTextAreOneID() throws {
+    @Test("hardening row 31: a number and its text are one id") func aNumberAndItsTextAreOneID() throws {
         #expect(try MessageField.numberOrStringID(9_007_199_254_740_993) == "9007199254740993")
         #expect(try MessageField.numberOrStringID(-1) == "-1")
         for text in ["-0", "1.0", "1e3", "9223372036854775808"] {

@@ -220,7 +220,7 @@ import Testing
         #expect(try Self.message(body).adminHint == hint)
     }
 
-    @Test func otherBotsAreLeftOut() throws {
+    @Test("hardening row 14: other bots are left out") func otherBotsAreLeftOut() throws {
         let body = Self.group.replacingOccurrences(of: #""bot":false"#, with: #""bot":true"#)
         #expect(try Self.adapter().receive(Self.request(body), now: Self.now) == .messages([]))
     }
@@ -328,7 +328,7 @@ import Testing
         ] { #expect(token(body) == nil, "\(body)") }
     }
 
-    @Test func groupReplyIsANumberedMessage() throws {
+    @Test("hardening row 15: a reply mentions nobody") func groupReplyIsANumberedMessage() throws {
         let sender = try #require(try Self.adapter().sender)
         let call = try #require(sender.call(saying: [Self.reply("中了<@all>@everyone", number: 2)], token: "TOK"))
         #expect(call.method == "POST")

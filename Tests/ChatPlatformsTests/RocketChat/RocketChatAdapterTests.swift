@@ -40,11 +40,16 @@ struct RocketChatAdapterTests {
         #expect(try message()?.sentAt == Instant(milliseconds: 1_767_355_200_123))
     }
 
-    @Test(arguments: [
-        (#""bot":false"#, #""bot":true"#), (#""bot":false"#, #""bot":{"i":"x"}"#), (#""bot":false"#, #""bot":"x""#),
-        (#""bot":false"#, #""bot":1"#), (#""bot":false"#, #""isEdited":true"#),
-        (#""message_id":"m1","timestamp":"2026-01-02T12:00:00.123Z","user_id":"u1","text":"抽奖 3""#, #""user_id":"u1""#),
-    ])
+    @Test(
+        "hardening rows 13, 14: bots and edits are left out",
+        arguments: [
+            (#""bot":false"#, #""bot":true"#), (#""bot":false"#, #""bot":{"i":"x"}"#), (#""bot":false"#, #""bot":"x""#),
+            (#""bot":false"#, #""bot":1"#), (#""bot":false"#, #""isEdited":true"#),
+            (
+                #""message_id":"m1","timestamp":"2026-01-02T12:00:00.123Z","user_id":"u1","text":"抽奖 3""#,
+                #""user_id":"u1""#
+            ),
+        ])
     func botsEditsAndOtherEventsAreLeftOut(_ change: (String, String)) throws {
         #expect(try message(replaced(change.0, change.1)) == nil)
     }
@@ -95,7 +100,7 @@ struct RocketChatAdapterTests {
         #expect(try message()?.isPrivate == false)
     }
 
-    @Test func quotationsAreDropped() throws {
+    @Test("hardening row 12: quotations are dropped") func quotationsAreDropped() throws {
         let quoted = "[ ](https://chat.example.org/channel/general?msg=a) [ ](https://chat.example.org/x) 抽奖"
         #expect(try message(replaced("抽奖 3", quoted))?.text == "抽奖")
         #expect(try message(replaced("抽奖 3", "[ ](https"))?.text == "[ ](https")

@@ -159,10 +159,20 @@ struct SatoriAdapterTests {
         #expect(throws: WebhookFault.malformedBody) { try messages(body) }
     }
 
-    @Test(arguments: [
-        ("type", nil), ("type", "1"), ("type", "\"message-updated\""), ("type", "\"message-deleted\""),
-        ("user.id", "\"20001\""), ("user.is_bot", "true"),
-    ])
+    @Test("hardening row 22: one id in two channels is two messages")
+    func oneIDInTwoChannelsIsTwoMessages() throws {
+        let keys = try ["\"c1\"", "\"c2\"", "\"c1\""].map {
+            try messages(EditedJSON.bytes(Self.body, "channel.id", $0)).first?.dedupe
+        }
+        #expect(keys[0] != nil && keys[0] != keys[1] && keys[0] == keys[2])
+    }
+
+    @Test(
+        "hardening rows 13, 14: edits and bots are left out",
+        arguments: [
+            ("type", nil), ("type", "1"), ("type", "\"message-updated\""), ("type", "\"message-deleted\""),
+            ("user.id", "\"20001\""), ("user.is_bot", "true"),
+        ])
     func whatNobodyWroteIsLeftOut(path: String, value: String?) throws {
         #expect(try messages(EditedJSON.bytes(Self.body, path, value)) == [])
     }
@@ -243,7 +253,7 @@ struct SatoriAdapterTests {
         try #require(try SatoriAdapter(PlatformSettings(settings)).sender).call(saying: replies, token: nil)
     }
 
-    @Test func replyIsEscaped() throws {
+    @Test("hardening row 15: a reply is escaped") func replyIsEscaped() throws {
         let address = ReplyAddress(chat: "88001", isPrivate: false, user: "3\"1", account: "red/20/001")
         let reply = OutgoingReply(address: address, text: "<at type=\"all\"/>&lt;\n恭喜", key: "k")
         let call = try #require(try call([reply]))

@@ -179,10 +179,13 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        #""bot_id":"B1""#, #""subtype":"message_changed""#, #""subtype":"bot_message""#, #""subtype":"channel_join""#,
-        #""subtype":5"#, #""edited":{"user":"U1"}"#,
-    ])
+    @Test(
+        "hardening rows 13, 14: bots and edits are left out",
+        arguments: [
+            #""bot_id":"B1""#, #""subtype":"message_changed""#, #""subtype":"bot_message""#,
+            #""subtype":"channel_join""#,
+            #""subtype":5"#, #""edited":{"user":"U1"}"#,
+        ])
     func botsEditsAndNoticesAreLeftOut(_ member: String) throws {
         #expect(try Self.with(member) == .messages([]))
     }
@@ -192,7 +195,7 @@ import Testing
         #expect(try Self.first(Self.with(member)).text == "抽奖")
     }
 
-    @Test func ownPostsAreLeftOut() throws {
+    @Test("hardening row 14: own posts are left out") func ownPostsAreLeftOut() throws {
         #expect(try Self.event(Self.post.replacing(#""user":"U1""#, with: #""user":"UBOT""#)) == .messages([]))
     }
 
@@ -256,11 +259,18 @@ import Testing
         #expect(direct.isPrivate)
     }
 
-    @Test(arguments: [
-        "https%3A%2F%2Fevil.example%2F", "http%3A%2F%2Fhooks.slack.com%2F",
-        "https%3A%2F%2Fhooks.slack.com.evil.example",
-        "https%3A%2F%2Fx%40hooks.slack.com", "https%3A%2F%2Fhooks.slack.com%3A8080", "x", "",
-    ])
+    @Test(
+        "hardening row 77: other addresses are not kept",
+        arguments: [
+            "https%3A%2F%2Fevil.example%2F", "http%3A%2F%2Fhooks.slack.com%2F",
+            "https%3A%2F%2Fhooks.slack.com.evil.example",
+            "https%3A%2F%2F127.0.0.1", "https%3A%2F%2F169.254.169.254%2F",
+            "https%3A%2F%2F%5B%3A%3Affff%3A127.0.0.1%5D%2F",
+            "https%3A%2F%2F2130706433%2F", "https%3A%2F%2F0177.0.0.1%2F", "https%3A%2F%2F10.0.0.1%2F",
+            "file%3A%2F%2F%2Fetc%2Fpasswd",
+            "https%3A%2F%2Fhooks.slack.com%40127.0.0.1%2F", "https%3A%2F%2Fhooks.slack.com.%2F",
+            "https%3A%2F%2Fx%40hooks.slack.com", "https%3A%2F%2Fhooks.slack.com%3A8080", "x", "",
+        ])
     func otherAddressesAreNotKept(_ url: String) throws {
         let message = try Self.first(Self.slash(Self.command + "&response_url=" + url))
         #expect(try #require(message.address).url == nil)
@@ -358,7 +368,9 @@ import Testing
     }
 
     /// What is cut after it is escaped may end within an entity.
-    @Test func anOverlongReplyEndsWithWholeEntities() throws {
+    @Test("hardening row 15: an overlong reply ends with whole entities") func anOverlongReplyEndsWithWholeEntities()
+        throws
+    {
         let call = try #require(
             try Self.sender().call(saying: [Self.reply(String(repeating: "&", count: 5000))], token: nil))
         let text = try #require(OutboundAnswer(status: 200, body: call.body).json?["text"]?.stringValue)

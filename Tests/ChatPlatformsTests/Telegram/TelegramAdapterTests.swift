@@ -125,25 +125,27 @@ import Testing
         #expect(message.userID == "-1002200001111")
     }
 
-    @Test(arguments: [
-        #""sender_chat":{"id":-1009}"#, #""sender_chat":{}"#, #""sender_chat":null"#, #""via_bot":{"id":1}"#,
-        #""forward_origin":{"type":"user"}"#, #""forward_date":1760000000"#,
-    ])
+    @Test(
+        "hardening row 12: words of others are left out",
+        arguments: [
+            #""sender_chat":{"id":-1009}"#, #""sender_chat":{}"#, #""sender_chat":null"#, #""via_bot":{"id":1}"#,
+            #""forward_origin":{"type":"user"}"#, #""forward_date":1760000000"#,
+        ])
     func wordsOfOthersAreLeftOut(_ member: String) throws {
         #expect(try Self.with(member) == [])
     }
 
-    @Test func quotedMessageIsNotRead() throws {
+    @Test("hardening row 12: a quoted message is not read") func quotedMessageIsNotRead() throws {
         let message = try #require(try Self.with(#""reply_to_message":{"message_id":5,"text":"/作废"}"#).first)
         #expect(message.text == "抽奖")
     }
 
-    @Test(arguments: ["edited_message", "channel_post", "my_chat_member"])
+    @Test("hardening row 13: edits are left out", arguments: ["edited_message", "channel_post", "my_chat_member"])
     func otherUpdatesAreLeftOut(_ name: String) throws {
         #expect(try Self.messages(Self.group.replacing(#""message":"#, with: #""\#(name)":"#)) == [])
     }
 
-    @Test func otherBotsAreLeftOut() throws {
+    @Test("hardening row 14: other bots are left out") func otherBotsAreLeftOut() throws {
         #expect(try Self.messages(Self.group.replacing(#""is_bot":false"#, with: #""is_bot":true"#)) == [])
     }
 

@@ -9,7 +9,9 @@ import WebServer
 @Suite(.serialized)
 struct ConnectionCountTests {
     /// Both ends of each connection are ours, and other tests have some open too.
-    @Test(.enabled(if: OpenFileLimit.allows(17_000), "needs a limit of 17,000 open files (ulimit -n)"))
+    @Test(
+        "hardening row 56: idle connections do not stop a new one",
+        .enabled(if: OpenFileLimit.allows(17_000), "needs a limit of 17,000 open files (ulimit -n)"))
     func idleConnectionsDoNotStopANewOne() async throws {
         let count = 5_000
         try await GuardedServer.run(.changed { $0.connectionCount = count + 10 }) { server in
@@ -25,7 +27,8 @@ struct ConnectionCountTests {
 
     /// At the limit a new connection is neither refused nor served: it waits in the backlog until an idle one is
     /// closed.
-    @Test func connectionBeyondTheLimitIsServedOnceIdleOnesAreClosed() async throws {
+    @Test("hardening row 56: one connection too many waits outside")
+    func connectionBeyondTheLimitIsServedOnceIdleOnesAreClosed() async throws {
         let limits = ConnectionLimits.changed {
             $0.connectionCount = 8
             $0.idle = .seconds(2)
@@ -44,7 +47,8 @@ struct ConnectionCountTests {
     }
 
     /// However many wait in front of the main listener, a monitor on its own port is answered.
-    @Test func monitorsAreAnsweredWhileTheServerIsFull() async throws {
+    @Test("hardening row 56: monitors are answered while the server is full")
+    func monitorsAreAnsweredWhileTheServerIsFull() async throws {
         let operationPort = try await Self.freePort()
         try await TestServer.run { configuration in
             configuration.limits = .changed { $0.connectionCount = 8 }
@@ -52,6 +56,7 @@ struct ConnectionCountTests {
         } _: { server in
             var idle: [RawConnection] = []
             for _ in 0..<8 { idle.append(try await RawConnection.open(server.port)) }
+            #expect(await eventually { server.counter("hongbao_open_connections") == 8 })
             let request = "GET /api/traffic/check HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
             let waiting = try await RawConnection.open(server.port)
             try await waiting.send(request)
@@ -108,7 +113,9 @@ struct ConnectionCountTests {
         }
     }
 
-    @Test func shutdownEndsStuckConnectionsAtTheDeadline() async throws {
+    @Test("hardening row 57: stuck connections end at the deadline") func shutdownEndsStuckConnectionsAtTheDeadline()
+        async throws
+    {
         let start = ContinuousClock.now
         try await GuardedServer.run(.changed { $0.shutdownDeadline = .milliseconds(500) }) { server in
             var stuck: [RawConnection] = []

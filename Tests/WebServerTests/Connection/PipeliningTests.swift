@@ -17,7 +17,9 @@ struct PipeliningTests {
         }
     }
 
-    @Test func onlySoManyUnansweredRequestsAreRead() async throws {
+    @Test("hardening row 51: only so many unanswered requests are read") func onlySoManyUnansweredRequestsAreRead()
+        async throws
+    {
         let limits = ConnectionLimits.changed { $0.pipelinedCount = 8 }
         let counter = Counter()
         let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)

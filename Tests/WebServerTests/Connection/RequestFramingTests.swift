@@ -62,14 +62,14 @@ struct RequestFramingTests {
         }
     }
 
-    @Test(arguments: BadFraming.requests)
+    @Test("hardening rows 43, 44: a second reading is refused", arguments: BadFraming.requests)
     func secondReadingIsRefused(_ text: String) {
         for size in [1, 5, .max] {
             #expect(read(text, size: size).refused == .badRequest, "\(text.debugDescription)")
         }
     }
 
-    @Test func limitsHoldToTheByte() {
+    @Test("hardening rows 47, 49: limits hold to the byte") func limitsHoldToTheByte() {
         var limits = ConnectionLimits()
         limits.targetSize = 100
         limits.headerFieldSize = 100

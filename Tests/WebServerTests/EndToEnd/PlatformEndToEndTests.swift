@@ -90,7 +90,7 @@ struct PlatformEndToEndTests {
         }
     }
 
-    @Test(arguments: cases)
+    @Test("hardening row 61: a message delivered again is one draw", arguments: cases)
     func aMessageDeliveredAgainIsOneDrawWithOneAnswer(_ example: Case) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "hongbao-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -131,7 +131,7 @@ struct PlatformEndToEndTests {
         }
     }
 
-    @Test(arguments: cases)
+    @Test("hardening rows 58, 60: what is not theirs is refused", arguments: cases)
     func whatIsNotTheirsIsRefused(_ example: Case) async throws {
         try await playing(example.peer) { scene in
             let tampered = try await scene.send(scene.peer.tampered(scene.message("绑定 独行者", id: 1)))
@@ -164,7 +164,9 @@ struct PlatformEndToEndTests {
         #expect(Set(silent.map(\.peer.platform)) == [.webhook, .discord, .dingtalk])
     }
 
-    @Test(arguments: cases.filter { ![.webhook, .discord, .dingtalk].contains($0.peer.platform) })
+    @Test(
+        "hardening rows 13, 14: bots, edits and events are left alone",
+        arguments: cases.filter { ![.webhook, .discord, .dingtalk].contains($0.peer.platform) })
     func botsEditsAndEventsAreLeftAlone(_ example: Case) async throws {
         try await playing(example.peer) { scene in
             _ = try await scene.reply(to: scene.message("绑定 独行者", id: 1))

@@ -99,7 +99,9 @@ struct HostileBodyTests {
         }
 
     /// All rows over one server, since a start takes longer than a row.
-    @Test(arguments: HostileSender.json)
+    @Test(
+        "hardening rows 23, 24, 25, 26, 27, 29, 32, 33, 34, 41, 42: a body that could be misread is refused",
+        arguments: HostileSender.json)
     func aBodyThatCouldBeMisreadIsRefused(_ sender: HostileSender) async throws {
         try await sender.attacking { (server: TestServer) async throws in
             for (number, row) in Self.jsonRows.enumerated() {
@@ -115,7 +117,7 @@ struct HostileBodyTests {
     }
 
     /// Bodies over the limit, where the sender goes on sending whatever we say.
-    @Test(arguments: HostileSender.json)
+    @Test("hardening rows 27, 34: a body that is too large is refused", arguments: HostileSender.json)
     func aBodyThatIsTooLargeIsRefused(_ sender: HostileSender) async throws {
         try await sender.attacking { (server: TestServer) async throws in
             let document = sender.message("1", 1, "绑定 独行者", server.clock.now)
@@ -134,7 +136,7 @@ struct HostileBodyTests {
     }
 
     /// Row 36 goes before row 29 where a member is not ours: nothing reads its number, so none is too large.
-    @Test(arguments: HostileSender.json)
+    @Test("hardening row 36: what is not known is passed over", arguments: HostileSender.json)
     func whatIsNotKnownIsPassedOver(_ sender: HostileSender) async throws {
         try await sender.attacking { (server: TestServer) async throws in
             let extras = [
@@ -238,7 +240,7 @@ struct HostileBodyTests {
         ),
     ]
 
-    @Test(arguments: badFields)
+    @Test("hardening rows 28, 29, 31, 35: a field that is not as it should be is refused", arguments: badFields)
     func aFieldThatIsNotAsItShouldBeIsRefused(_ sender: HostileSender, _ documents: [String]) async throws {
         try await sender.attacking { (server: TestServer) async throws in
             for (number, document) in documents.enumerated() {
@@ -251,13 +253,15 @@ struct HostileBodyTests {
     }
 
     /// In the project's own form the sender's author is told which field it is; on a platform nobody reads that.
-    @Test(arguments: [
-        (#""user_id":"1","#, #""user_id":null,"#, "data.user_id"), (#""user_id":"1","#, "", "data.user_id"),
-        (#""chat_id":"g""#, #""chat_id":1"#, "data.chat_id"), (#""message_id":"m1","#, "", "data.message_id"),
-        (#""text":"绑定 独行者""#, #""text":1"#, "data.text"), (#""data":{"#, #""data":null,"d":{"#, "data"),
-        (#""text":"绑定 独行者""#, #""text":"a","is_admin":"yes""#, "data.is_admin"),
-        (#""type":"chat.message","#, #""type":"chat.message","timestamp":1,"#, "timestamp"),
-    ])
+    @Test(
+        "hardening row 35: the field is named",
+        arguments: [
+            (#""user_id":"1","#, #""user_id":null,"#, "data.user_id"), (#""user_id":"1","#, "", "data.user_id"),
+            (#""chat_id":"g""#, #""chat_id":1"#, "data.chat_id"), (#""message_id":"m1","#, "", "data.message_id"),
+            (#""text":"绑定 独行者""#, #""text":1"#, "data.text"), (#""data":{"#, #""data":null,"d":{"#, "data"),
+            (#""text":"绑定 独行者""#, #""text":"a","is_admin":"yes""#, "data.is_admin"),
+            (#""type":"chat.message","#, #""type":"chat.message","timestamp":1,"#, "timestamp"),
+        ])
     func theFieldIsNamedToAWebhooksAuthor(_ old: String, _ new: String, _ field: String) async throws {
         let sender = HostileSender.webhook
         try await sender.attacking { (server: TestServer) async throws in
@@ -277,7 +281,8 @@ struct HostileBodyTests {
 
     /// Telegram repeats for a day what it is answered an error to, and holds the chat back: what is inside a message is
     /// passed over instead.
-    @Test func aBadMessageInsideAGoodUpdateIsPassedOver() async throws {
+    @Test("hardening row 35: a bad message in a good update is passed over")
+    func aBadMessageInsideAGoodUpdateIsPassedOver() async throws {
         let sender = HostileSender.telegram
         try await sender.attacking { (server: TestServer) async throws in
             for (number, document) in Self.field(
@@ -303,7 +308,9 @@ struct HostileBodyTests {
     // MARK: Ids
 
     /// Beyond 2^53 a double would take a neighbour's id.
-    @Test(arguments: [HostileSender.onebot11, .telegram], ["9007199254740993", "9223372036854775807"])
+    @Test(
+        "hardening row 30: a large id keeps its digits", arguments: [HostileSender.onebot11, .telegram],
+        ["9007199254740993", "9223372036854775807"])
     func aLargeIdKeepsItsDigits(_ sender: HostileSender, _ id: String) async throws {
         try await sender.attacking { (server: TestServer) async throws in
             let document = sender.message(id, 1, "绑定 独行者", server.clock.now)
@@ -314,7 +321,8 @@ struct HostileBodyTests {
     }
 
     /// OneBot's implementations write either; nobody else's do.
-    @Test func aNumberAndItsTextAreOneOneBotUser() async throws {
+    @Test("hardening row 31: a number and its text are one user") func aNumberAndItsTextAreOneOneBotUser() async throws
+    {
         let sender = HostileSender.onebot11
         try await sender.attacking { (server: TestServer) async throws in
             let document = sender.message("1", 1, "绑定 独行者", server.clock.now)
@@ -382,7 +390,7 @@ struct HostileBodyTests {
         XMLRow(40, "never ended") { String($0.dropLast(6)) },
     ]
 
-    @Test(arguments: HostileSender.xml)
+    @Test("hardening rows 37, 38, 39, 40: XML that could be misread is refused", arguments: HostileSender.xml)
     func anXMLThatCouldBeMisreadIsRefused(_ sender: HostileSender) async throws {
         try await sender.attacking { (server: TestServer) async throws in
             for (number, row) in Self.xmlRows.enumerated() {
@@ -403,7 +411,7 @@ struct HostileBodyTests {
     }
 
     /// Row 38: whatever names an address, nobody goes there.
-    @Test(arguments: HostileSender.xml)
+    @Test("hardening row 38: nothing is fetched", arguments: HostileSender.xml)
     func nothingIsFetchedForAnXML(_ sender: HostileSender) async throws {
         let visits = NIOLockedValueBox(0)
         let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
@@ -453,7 +461,7 @@ struct HostileBodyTests {
     }
 
     /// A comment inside an id would make two readers see two ids.
-    @Test(arguments: HostileSender.xml)
+    @Test("hardening row 40: an id in pieces is refused", arguments: HostileSender.xml)
     func anIdThatIsInPiecesIsRefused(_ sender: HostileSender) async throws {
         try await sender.attacking { (server: TestServer) async throws in
             let document = HostileSender.xml("1", 1, "绑定 独行者", server.clock.now)
@@ -469,7 +477,7 @@ struct HostileBodyTests {
         }
     }
 
-    @Test(arguments: HostileSender.xml)
+    @Test("hardening rows 41, 42: another media type is 415", arguments: HostileSender.xml)
     func anotherMediaTypeThanXMLIs415(_ sender: HostileSender) async throws {
         try await sender.attacking { (server: TestServer) async throws in
             let body = HostileSender.sealed(HostileSender.xml("1", 1, "绑定 独行者", server.clock.now))

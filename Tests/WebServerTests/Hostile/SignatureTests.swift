@@ -40,7 +40,7 @@ struct SignatureTests {
 
     // MARK: Row 58
 
-    @Test func whatIsNoSignatureIsRefused() async throws {
+    @Test("hardening row 58: what is no signature is refused") func whatIsNoSignatureIsRefused() async throws {
         try await attacking { (server: TestServer) async throws in
             let body = Self.body("绑定 独行者")
             let good = HostileSender.standardHeaders(body, id: "msg_1", at: server.clock.now.milliseconds / 1000)
@@ -86,7 +86,7 @@ struct SignatureTests {
     }
 
     /// Two headers of one name could be read differently by two readers.
-    @Test func twoSignatureHeadersAreNone() async throws {
+    @Test("hardening row 58: two signatures are none") func twoSignatureHeadersAreNone() async throws {
         try await attacking { (server: TestServer) async throws in
             let body = Self.body("绑定 独行者")
             let headers = HostileSender.standardHeaders(body, id: "msg_1", at: server.clock.now.milliseconds / 1000)
@@ -103,7 +103,8 @@ struct SignatureTests {
 
     // MARK: Row 59
 
-    @Test func theBytesAreSignedAndNotTheirMeaning() async throws {
+    @Test("hardening rows 36, 59: the bytes are signed and not their meaning")
+    func theBytesAreSignedAndNotTheirMeaning() async throws {
         try await attacking { (server: TestServer) async throws in
             let body = Self.body("绑定 独行者")
             let text = String(decoding: body, as: UTF8.self)
@@ -138,7 +139,7 @@ struct SignatureTests {
 
     // MARK: Row 60
 
-    @Test func aTimeOutsideTheWindowIsRefused() async throws {
+    @Test("hardening row 60: a time outside the window is refused") func aTimeOutsideTheWindowIsRefused() async throws {
         try await attacking { (server: TestServer) async throws in
             let body = Self.body("我的绑定")
             let now = server.clock.now.milliseconds / 1000
@@ -167,7 +168,8 @@ struct SignatureTests {
 
     // MARK: Rows 61 to 63
 
-    @Test func aReplayGetsTheStoredAnswerInsideTheWindowOnly() async throws {
+    @Test("hardening rows 61, 62: a replay gets the stored answer inside the window only")
+    func aReplayGetsTheStoredAnswerInsideTheWindowOnly() async throws {
         try await attacking { (server: TestServer) async throws in
             #expect(try await send(server, Self.body("绑定 独行者"), id: "msg_b").status == 200)
             let draw = Self.body("抽奖")
@@ -187,7 +189,9 @@ struct SignatureTests {
         }
     }
 
-    @Test func theSameIdForSomethingElseIsAConflict() async throws {
+    @Test("hardening row 63: the same id for something else is a conflict") func theSameIdForSomethingElseIsAConflict()
+        async throws
+    {
         let folder = FileManager.default.temporaryDirectory.appending(path: "hongbao-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -230,7 +234,9 @@ struct SignatureTests {
             previous: try previous.map { (try adapter($0.key), $0.until) })
     }
 
-    @Test func anEndpointsKeyIsForThatEndpoint() async throws {
+    @Test("hardening row 64: an endpoint's key is for that endpoint") func anEndpointsKeyIsForThatEndpoint()
+        async throws
+    {
         let (keyA, keyB) = (Data("key-of-endpoint-a-0000000001".utf8), Data("key-of-endpoint-b-0000000001".utf8))
         try await attacking([try Self.endpoint("a", keyA), try Self.endpoint("b", keyB)]) {
             (server: TestServer) async throws in
@@ -243,7 +249,7 @@ struct SignatureTests {
         }
     }
 
-    @Test func anOldSecretIsGoodUntilItsEnd() async throws {
+    @Test("hardening row 65: an old secret is good until its end") func anOldSecretIsGoodUntilItsEnd() async throws {
         let (old, new) = (Data("key-of-the-old-days-00000001".utf8), Data("key-of-the-new-days-00000001".utf8))
         let until = ManualClock().now.advanced(bySeconds: 3600)
         try await attacking([try Self.endpoint("a", new, previous: (old, until))]) {
@@ -263,7 +269,7 @@ struct SignatureTests {
 
     // MARK: Row 67
 
-    @Test func aHexSignatureHasOneSpelling() async throws {
+    @Test("hardening row 67: a signature has one spelling") func aHexSignatureHasOneSpelling() async throws {
         let sender = HostileSender.onebot11
         try await sender.attacking { (server: TestServer) async throws in
             let body = Array(sender.message("1", 1, "绑定 独行者", server.clock.now).utf8)
@@ -283,7 +289,7 @@ struct SignatureTests {
         }
     }
 
-    @Test func aTokenIsComparedAsItStands() async throws {
+    @Test("hardening row 67: a token is compared as it stands") func aTokenIsComparedAsItStands() async throws {
         let sender = HostileSender.telegram
         try await sender.attacking { (server: TestServer) async throws in
             let body = Array(sender.message("1", 1, "绑定 独行者", server.clock.now).utf8)
@@ -333,7 +339,7 @@ struct SignatureTests {
         return forged
     }
 
-    @Test(arguments: PlatformEndToEndTests.cases)
+    @Test("hardening row 68: a forged handshake is refused", arguments: PlatformEndToEndTests.cases)
     func aForgedHandshakeIsRefusedAndNothingIsReflected(_ example: PlatformEndToEndTests.Case) async throws {
         let peer = example.peer
         let adapter = try HostileSender.adapter(peer.platform, peer.settings(api: "http://127.0.0.1:1"))
@@ -349,7 +355,7 @@ struct SignatureTests {
         }
     }
 
-    @Test func aChallengeIsNeverHTML() async throws {
+    @Test("hardening row 68: a challenge is never HTML") func aChallengeIsNeverHTML() async throws {
         let envelope = WeChatPeerEnvelope(
             token: "hostilesendertoken000001", keyText: "hostileSenderKey0123456789ABCDEFGHIJKLMNOPQ",
             receiverID: HostileSender.receiverID)
@@ -386,7 +392,7 @@ struct SignatureTests {
     // MARK: Row 69
 
     /// Whatever is wrong behind a right signature, the answer is the same: nothing tells the padding from the rest.
-    @Test(arguments: HostileSender.xml)
+    @Test("hardening row 69: a broken ciphertext tells nothing", arguments: HostileSender.xml)
     func aBrokenCiphertextTellsNothing(_ sender: HostileSender) async throws {
         try await sender.attacking { (server: TestServer) async throws in
             let now = server.clock.now

@@ -19,7 +19,7 @@ struct OutboundClientTests {
         try await make(url, allowedHosts: allowedHosts)?.status
     }
 
-    @Test func onlyAllowedHostsAreCalled() async throws {
+    @Test("hardening row 77: only allowed hosts are called") func onlyAllowedHostsAreCalled() async throws {
         try await OddAPI.run { _ in
             .ordinary(status: 200, body: "{}")
         } _: { api async throws in
@@ -31,12 +31,14 @@ struct OutboundClientTests {
         }
     }
 
-    @Test func plainHTTPGoesNoFurtherThanNearby() async throws {
+    @Test("hardening row 77: plain HTTP goes no further than nearby") func plainHTTPGoesNoFurtherThanNearby()
+        async throws
+    {
         #expect(try await status("http://203.0.113.1/", allowedHosts: ["203.0.113.1"]) == 403)
         #expect(try await status("http://api.example.org/", allowedHosts: ["api.example.org"]) == 403)
     }
 
-    @Test func redirectsAreNotFollowed() async throws {
+    @Test("hardening row 77: redirects are not followed") func redirectsAreNotFollowed() async throws {
         try await StubAPI.run { _, _ in
             PeerResponse(status: 200)
         } _: { other in

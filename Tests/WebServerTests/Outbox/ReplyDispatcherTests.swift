@@ -212,11 +212,19 @@ struct ReplyDispatcherTests {
 
     // MARK: Where it may call
 
-    @Test func anAddressOfAForeignHostIsNeverCalled() async throws {
+    @Test("hardening row 77: an address of a foreign host is never called") func anAddressOfAForeignHostIsNeverCalled()
+        async throws
+    {
         try await StubAPI.run { _, _ in
             PeerResponse(status: 200)
         } _: { foreign in
-            for api in [foreign.url, "https://evil.example", "https://oapi.dingtalk.com.evil.example"] {
+            let port = foreign.url.split(separator: ":").last ?? ""
+            for api in [
+                foreign.url, "https://evil.example", "https://oapi.dingtalk.com.evil.example",
+                "http://localhost:\(port)",
+                "http://2130706433:\(port)", "http://0177.0.0.1:\(port)", "http://[::ffff:127.0.0.1]:\(port)",
+                "http://oapi.dingtalk.com@127.0.0.1:\(port)", "https://169.254.169.254",
+            ] {
                 var peer = DingTalkPeer()
                 peer.api = api
                 try await OutboxScene.run(peer) { scene async throws in
@@ -231,7 +239,9 @@ struct ReplyDispatcherTests {
         }
     }
 
-    @Test func aRedirectionIsNotFollowedAndEndsTheReply() async throws {
+    @Test("hardening row 77: a redirection is not followed") func aRedirectionIsNotFollowedAndEndsTheReply()
+        async throws
+    {
         let (logger, lines) = LogCollector.make()
         try await StubAPI.run { _, _ in
             PeerResponse(status: 200)

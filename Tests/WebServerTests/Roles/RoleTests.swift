@@ -234,7 +234,9 @@ struct RoleTests {
 
     // MARK: Rotation
 
-    @Test func aPreviousSecretIsGoodUntilItsEnd() async throws {
+    @Test("hardening row 65: a previous secret is good until its end") func aPreviousSecretIsGoodUntilItsEnd()
+        async throws
+    {
         let old = SignedWebhook(secret: "signed-webhook-secret-before-0001")
         let clock = ManualClock()
         let until = clock.now.advanced(bySeconds: 3600)

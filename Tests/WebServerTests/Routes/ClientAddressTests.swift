@@ -55,14 +55,16 @@ struct ClientAddressTests {
         #expect(try address([entry]) == Self.proxy)
     }
 
-    @Test func theLastOneThatIsNoProxyCounts() throws {
+    @Test("hardening row 53: the last that is no proxy counts") func theLastOneThatIsNoProxyCounts() throws {
         #expect(try address(["1.1.1.1, 2.2.2.2", "3.3.3.3:9, 10.0.0.1"]) == "3.3.3.3")
         #expect(try address(["10.0.0.1", "[::ffff:10.0.0.1]:5"]) == Self.proxy)
         #expect(try address(["1.1.1.1", ""]) == "1.1.1.1")
     }
 
     /// Nobody may say it this way: what proxies pass on of it they do not check.
-    @Test(arguments: ["for=1.2.3.4", "for=\"[2001:db8::1]:80\";proto=https", "1.2.3.4"])
+    @Test(
+        "hardening row 53: Forwarded is not read",
+        arguments: ["for=1.2.3.4", "for=\"[2001:db8::1]:80\";proto=https", "1.2.3.4"])
     func forwardedIsNotRead(_ value: String) throws {
         #expect(try address([value], name: "forwarded") == Self.proxy)
         #expect(try address([value], peer: "10.0.0.2", name: "forwarded") == "10.0.0.2")

@@ -130,7 +130,7 @@ struct RefusalFormTests {
 
     // MARK: Row 49
 
-    @Test func aQueryWithTooManyItemsIsRefused() async throws {
+    @Test("hardening row 49: too many query items are refused") func aQueryWithTooManyItemsIsRefused() async throws {
         try await running { server in
             func query(_ count: Int) -> String { (1...count).map { "a\($0)=b" }.joined(separator: "&") }
             #expect(try await server.get("/api/traffic/check?" + query(64)).status == 200)

@@ -243,7 +243,7 @@ struct TrafficRoutesTests {
         (["127.0.0.1"], ["2001:db8::1", "2001:db8:0:1::1"], "active"),
     ]
 
-    @Test(arguments: forwarded)
+    @Test("hardening row 53: a forwarded address counts only from a configured proxy", arguments: forwarded)
     func aForwardedAddressCountsOnlyFromAConfiguredProxy(
         _ proxies: Set<String>, _ addresses: [String], _ second: String
     ) async throws {
@@ -260,7 +260,7 @@ struct TrafficRoutesTests {
     }
 
     /// Row 53: neither from a stranger nor from a proxy.
-    @Test(arguments: [Set<String>(), ["127.0.0.1"]])
+    @Test("hardening row 53: the other header counts from nobody", arguments: [Set<String>(), ["127.0.0.1"]])
     func theOtherForwardingHeaderCountsFromNobody(_ proxies: Set<String>) async throws {
         try await TestServer.run { configuration in
             configuration.trustedProxies = proxies
