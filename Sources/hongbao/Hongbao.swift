@@ -13,7 +13,7 @@ struct Hongbao: AsyncParsableCommand {
         subcommands: [
             ChatSubcommand.self, ServeSubcommand.self, ActivitySubcommand.self, VerifySubcommand.self,
             SimulateSubcommand.self,
-            ConfigSubcommand.self, DoctorSubcommand.self,
+            ConfigSubcommand.self, DoctorSubcommand.self, BackupSubcommand.self, RestoreSubcommand.self,
         ])
 
     static func main() async {

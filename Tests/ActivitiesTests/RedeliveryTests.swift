@@ -199,6 +199,9 @@ struct RedeliveryTests {
         _ = try await bench.decide([])
         #expect(try await bench.say(.draw, as: "qq:11", key: key) == first)
         bench.now = noon.advanced(bySeconds: 30 * 86_400 + 7200)
+        // Something newer is known, so the clock is not simply wrong.
+        try await bench.say(.pool, as: "qq:12", key: .test("newer"))
+        try await bench.restart()
         _ = try await bench.decide([])
         let later = try await bench.say(.draw, as: "qq:11", key: key)
         #expect(later.code == .missed)

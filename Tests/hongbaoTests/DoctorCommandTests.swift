@@ -1,6 +1,11 @@
+import Basics
 import Foundation
+import GRDB
+import SQLiteStore
 import TestSupport
 import Testing
+
+@testable import hongbao
 
 /// `hongbao doctor` as an operator meets it.
 @Suite struct DoctorCommandTests {
@@ -78,8 +83,13 @@ import Testing
             in: folder.path)
         #expect(opened.status == 0, "\(opened.text)")
         let serve = try ServeProcess(in: folder)
+        let before = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/serve.db"))
         let result = try doctor("admins: [\"qq:1\"]\n", in: folder, ["--database", "serve.db"])
-        #expect(result.output.contains("✓ 数据库可读：1 个活动，1 个进行中"), "\(result.output)")
+        for part in [
+            "✓ 数据库可读：1 个活动，1 个进行中", "✓ 数据库结构完整，引用都在（integrity_check）", "✓ 账本成立，库存和中奖名单与账本一致（1 行）",
+            "✓ 系统时钟 ", "✓ 已经发出的结果都在数据库里（serve.db.heads）",
+        ] { #expect(result.output.contains(part), "\(result.output)") }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: folder.path + "/serve.db")) == before)
         #expect(try serve.stop().status == 0)
     }
 
@@ -182,5 +192,109 @@ import Testing
         #expect(result.lines.contains { $0.hasPrefix(fault.text) }, "\(result.output)\(result.errors)")
         let served = try #require(Program(["serve", "--port", "0"], in: folder.path).finish(within: 20), "it starts")
         #expect(served.status == 1)
+    }
+
+    // MARK: The clock
+
+    private static func httpDate(secondsFromNow seconds: Double) -> String {
+        let formatter = DateFormatter()
+        formatter.locale = Locale(identifier: "en_US_POSIX")
+        formatter.timeZone = TimeZone(secondsFromGMT: 0)
+        formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+        return formatter.string(from: Date(timeIntervalSinceNow: seconds))
+    }
+
+    @Test(arguments: [(-400, "快"), (400, "慢"), (0, ""), (20, "")] as [(Double, String)])
+    func aPlatformsTimeIsComparedWithOurs(_ seconds: Double, _ word: String) throws {
+        let api = StubServer { call in
+            var answer = Self.answer(call)
+            answer.date = Self.httpDate(secondsFromNow: seconds)
+            return answer
+        }
+        let folder = try TemporaryFolder()
+        let yaml =
+            "admins: [\"qq:1\"]\nendpoints:\n  onebot11: {secret: \(Self.secret), access_token: \(Self.secret), api_url: \"\(api.url)\"}\n"
+        let result = try doctor(yaml, in: folder)
+        #expect(result.status == 0, "\(result.output)")
+        let warnings = Self.bad(result)
+        #expect(warnings.count == (word.isEmpty ? 0 : 1), "\(result.output)")
+        if !word.isEmpty {
+            #expect(warnings.first?.hasPrefix("! 系统时钟比 onebot11 那边\(word) ") == true, "\(result.output)")
+        }
+    }
+
+    @Test func aClockBeforeTheLastEntryIsBad() throws {
+        let now = Instant(milliseconds: 1_802_232_000_000)
+        #expect(ClockFindings.since(nil, now: now).mark == .good)
+        #expect(ClockFindings.since(now.advanced(bySeconds: -5), now: now).mark == .good)
+        #expect(ClockFindings.since(now.advanced(bySeconds: 60), now: now).mark == .good)
+        let late = ClockFindings.since(now.advanced(bySeconds: 3600), now: now)
+        #expect(late.mark == .bad && late.chinese.contains("早 3600 秒"))
+        #expect(ClockFindings.plausible(now).isEmpty)
+        for milliseconds in [0, 1_700_000_000_000, 4_102_444_800_000, .max, .min] as [Int64] {
+            #expect(ClockFindings.plausible(Instant(milliseconds: milliseconds)).map(\.mark) == [.bad])
+        }
+    }
+
+    @Test func aDatabaseFromTheFutureMeansAClockThatIsBehind() throws {
+        let folder = try TemporaryFolder()
+        #expect(try Program.run(["activity", "list"], in: folder.path).status == 1)
+        #expect(try Program.run(["chat", "--json"], in: folder.path).status == 0)
+        let database = try DatabaseQueue(path: folder.path + "/hongbao.db")
+        try database.writeWithoutTransaction {
+            try $0.execute(
+                sql:
+                    "INSERT INTO redpacket_traffic_stats (stat_time) VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 day'))"
+            )
+        }
+        try database.close()
+        let result = try doctor("admins: [\"qq:1\"]\n", in: folder, ["--offline"])
+        #expect(result.status == 1)
+        #expect(result.lines.contains { $0.hasPrefix("✗ 系统时钟 ") }, "\(result.output)")
+    }
+
+    // MARK: Where the database lies, and what was issued from it
+
+    @Test func theFileSystemIsNamedWithWhatToDo() throws {
+        func mark(_ name: String) throws -> Finding.Mark {
+            let mounts = "1 0 0:1 / / rw - \(name) x rw\n"
+            return DatabaseFindings.place(try #require(FileSystem(ofFolder: "/a", mounts: mounts))).mark
+        }
+        #expect(try mark("ext4") == .good)
+        #expect(try mark("nfs4") == .bad)
+        for name in ["tmpfs", "overlay", "9p", "fuse.x"] { #expect(try mark(name) == .warning) }
+    }
+
+    @Test func theFileOfIssuedReceiptsIsLookedAt() throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.file(
+            "all.yaml", "id: all\nname: 全服\nawards:\n  - {id: bao, prefix: 低保, name: 金币, kind: DI_BAO}\n")
+        let opened = try Shell.run("hongbao activity import all.yaml && hongbao activity start 全服", in: folder.path)
+        #expect(opened.status == 0, "\(opened.text)")
+        let heads = URL(fileURLWithPath: folder.path + "/hongbao.db.heads")
+        func line() throws -> String? {
+            try doctor("admins: [\"qq:1\"]\n", in: folder, ["--offline"]).lines.first { $0.contains(".heads") }
+        }
+        #expect(try line()?.hasPrefix("✓ 已经发出的结果都在数据库里") == true)
+        var bytes = try Data(contentsOf: heads)
+        bytes[200] ^= 1
+        try bytes.write(to: heads)
+        #expect(try line()?.hasPrefix("! ./hongbao.db.heads 有 1 处读不出来") == true)
+        // It only looks.
+        #expect(try Data(contentsOf: heads) == bytes)
+        try FileManager.default.removeItem(at: heads)
+        #expect(try line()?.hasPrefix("! 没有 ./hongbao.db.heads") == true)
+        #expect(!FileManager.default.fileExists(atPath: heads.path))
+    }
+
+    @Test func aLogThatGrowsWithoutEndIsNamed() throws {
+        let folder = try TemporaryFolder()
+        #expect(try Program.run(["chat", "--json"], in: folder.path).status == 0)
+        let log = folder.path + "/hongbao.db-wal"
+        // All zeros: SQLite finds no frame in it.
+        #expect(FileManager.default.createFile(atPath: log, contents: nil))
+        #expect(truncate(log, 300 << 20) == 0)
+        let result = try doctor("admins: [\"qq:1\"]\n", in: folder, ["--offline"])
+        #expect(result.lines.contains { $0.hasPrefix("! ./hongbao.db-wal 有 300 MiB") }, "\(result.output)")
     }
 }

@@ -50,7 +50,7 @@ import Testing
         let lines = Document.blocks("sh", in: readme).flatMap { $0.split(separator: "\n").map(String.init) }
         #expect(lines.contains { $0.hasPrefix("make run") } && lines.contains { $0.hasPrefix("make test") })
         let commands = lines.filter { !$0.hasPrefix("make ") }
-        #expect(commands.count == 10)
+        #expect(commands.count == 12)
         var server: RunningServer?
         for command in commands {
             if command.hasPrefix("hongbao serve") {

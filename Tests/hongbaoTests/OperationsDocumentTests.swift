@@ -161,6 +161,83 @@ import Testing
         #expect(result.text.contains("绑定成功") && result.text.contains("现在没有开放的抽奖活动"), "\(result.text)")
     }
 
+    /// With the folder of backups in the test's own, without `sudo` and without a service to stop.
+    private static func typed(_ text: String, in folder: TemporaryFolder) -> String {
+        text.replacingOccurrences(of: "/var/backups/hongbao", with: folder.path + "/backups")
+            .replacingOccurrences(of: "/var/lib/hongbao", with: folder.path)
+            .replacingOccurrences(of: "/usr/local/bin/hongbao", with: "hongbao")
+            .replacingOccurrences(of: "/etc/hongbao", with: folder.path)
+            .replacingOccurrences(of: "sudo systemctl", with: "true")
+    }
+
+    @Test func theChapterOnBackupsCanBeFollowed() throws {
+        // Given somebody with an open activity, who makes a backup
+        let section = try Self.section("backup")
+        let steps = Document.blocks("sh", in: section)
+        try #require(steps.count == 3)
+        let folder = try TemporaryFolder()
+        _ = try folder.file(
+            "all.yaml", "id: all\nname: 全服\nawards:\n  - {id: bao, prefix: 低保, name: 金币, kind: DI_BAO}\n")
+        func run(_ script: String) throws -> String {
+            let result = try Shell.run("set -e; " + Self.typed(script, in: folder), in: folder.path)
+            #expect(result.status == 0, "\(script)\n\(result.text)")
+            return result.text
+        }
+        func draw(_ user: Int) throws -> Int32 {
+            let lines = ["绑定 角色", "抽奖"].map {
+                #"{"platform":"qq","user":"\#(user)","chat":"g","text":"\#($0)"}"# + "\n"
+            }
+            return try Program.run(["chat", "--json"], in: folder.path, input: lines.joined()).status
+        }
+        _ = try run("mkdir backups; hongbao activity import all.yaml; hongbao activity start 全服")
+        #expect(try draw(1) == 0)
+        #expect(try run(steps[0]).contains("✓ 已备份到"))
+        // When it is restored after another draw, as the chapter says
+        #expect(try draw(2) == 0)
+        let restored = try Shell.run(Self.typed(steps[1], in: folder), in: folder.path)
+        #expect(restored.text.contains("all-2") && restored.text.contains("before-restore-"), "\(restored.text)")
+        #expect(try draw(3) == 1)
+        let confirmation = steps[2].replacingOccurrences(of: "--accept-lost-draws", with: "--accept-lost-draws --yes")
+        #expect(try run(confirmation).contains("✓ 已确认"))
+        #expect(try draw(3) == 0)
+        #expect(try run("hongbao doctor --offline").contains("✓ 账本成立"))
+    }
+
+    @Test func theLinesForEveryDayMakeABackup() throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.file("hongbao.yaml", "database: hongbao.db\n")
+        #expect(try Program.run(["chat", "--json"], in: folder.path).status == 0)
+        #expect(
+            try Shell.run("mkdir backups && touch -d '40 days ago' backups/hongbao-old.db", in: folder.path).status == 0
+        )
+        // cron gives the command to a shell, a percent sign without its backslash.
+        let line = try Self.block("text", of: Self.section("backup"))
+        let words = line.split(separator: " ", maxSplits: 5)
+        #expect(words.prefix(5).joined(separator: " ") == "15 4 * * *")
+        let command = try #require(words.last).replacingOccurrences(of: "\\%", with: "%")
+        let cron = try Shell.run(Self.typed(command, in: folder), in: folder.path)
+        #expect(cron.status == 0, "\(cron.text)")
+        var names = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/backups")
+        #expect(names.count == 1 && names[0] != "hongbao-old.db", "\(names)")
+        // systemd splits at spaces outside of quotes, and doubles percent signs.
+        let unit = try Document.text("deploy/hongbao-backup.service").split(separator: "\n")
+        let starts = unit.filter { $0.hasPrefix("ExecStart=") }.map { $0.dropFirst("ExecStart=".count) }
+        #expect(starts.count == 2)
+        for start in starts {
+            let typed = Self.typed(start.replacingOccurrences(of: "%%", with: "%"), in: folder)
+                .replacingOccurrences(of: "hongbao-*.db", with: "'hongbao-*.db'")
+            let result = try Shell.run(typed, in: folder.path)
+            #expect(result.status == 0, "\(typed)\n\(result.text)")
+        }
+        names = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/backups")
+        #expect(names.count == 2, "\(names)")
+        for line in ["User=hongbao", "WorkingDirectory=/var/lib/hongbao", "NoNewPrivileges=true", "UMask=0077"] {
+            #expect(unit.contains(Substring(line)), "\(line)")
+        }
+        let timer = try Document.text("deploy/hongbao-backup.timer")
+        #expect(timer.contains("OnCalendar=*-*-* 04:15:00") && timer.contains("Persistent=true"))
+    }
+
     @Test func everyMetricIsExplainedAndARefusalIsLoggedByItsFault() throws {
         let folder = try TemporaryFolder()
         let webhook = try Self.block("yaml", of: Self.section("webhook"))

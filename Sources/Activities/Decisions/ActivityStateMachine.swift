@@ -21,6 +21,8 @@ public struct ActivityStateMachine: Sendable {
     static let maximumMessageAgeSeconds: Int64 = 25 * 3600
     /// How long processed messages are kept. Spec.md section 7, promise 3.
     static let messageRetentionSeconds: Int64 = 30 * 86_400
+    /// How long every row of statistics is kept; later one an hour.
+    static let statisticsRetentionSeconds: Int64 = 90 * 86_400
     var activities: [ActivityID: ActivityRecord] = [:]
     /// The activities that are open.
     var openActivities: Set<ActivityID> = []
@@ -39,6 +41,7 @@ public struct ActivityStateMachine: Sendable {
     private var lastTick: Instant
     var sessions = SessionTable()
     private var lastForgotten: Instant?
+    private var retentionClock: RetentionClock
 
     /// - Parameters:
     ///   - stored: As the store has it.
@@ -47,6 +50,7 @@ public struct ActivityStateMachine: Sendable {
         gate = Gate(configuration: GateConfiguration(), restoring: [], startedAt: now)
         erasureKey = SymmetricKey(data: stored.erasureKey)
         lastTick = now
+        retentionClock = RetentionClock(newest: stored.newestMessageAt)
         for record in stored.activities {
             activities[record.activity.id] = record
             if record.status == .active { openActivities.insert(record.activity.id) }
@@ -172,7 +176,7 @@ public struct ActivityStateMachine: Sendable {
         // The journal first: the table must never know of a change that a kill would take out of the journal.
         sessions.writeJournal(gate.takeJournal(), to: &batch.changes)
         saveSessions(hasTicked: hasTicked, &batch)
-        forgetOldMessages(&batch)
+        forgetWhatIsOld(&batch)
         for promoted in gate.takePromoted() {
             if let user = promoted.user { notices.append(.promoted(user)) }
         }
@@ -210,11 +214,14 @@ public struct ActivityStateMachine: Sendable {
         sessions.writeSlice(to: &batch.changes)
     }
 
-    private mutating func forgetOldMessages(_ batch: inout Batch) {
+    /// Wins, ledgers and the audit log stay.
+    private mutating func forgetWhatIsOld(_ batch: inout Batch) {
         // Often, since each time only some go: nobody's draw is to wait for thirty days of messages.
         if let lastForgotten, (0..<10_000).contains(batch.now.milliseconds(since: lastForgotten)) { return }
         lastForgotten = batch.now
-        batch.changes.forgetMessagesBefore = batch.now.advanced(bySeconds: -Self.messageRetentionSeconds)
+        let now = retentionClock.look(batch.now)
+        batch.changes.forgetMessagesBefore = now.advanced(bySeconds: -Self.messageRetentionSeconds)
+        batch.changes.thinStatisticsBefore = now.advanced(bySeconds: -Self.statisticsRetentionSeconds)
     }
 
     private func position(of request: Request) -> Int? {

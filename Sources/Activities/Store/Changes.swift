@@ -180,6 +180,9 @@ public struct Changes: Sendable {
     /// Processed messages answered before this moment are deleted, as many as fit into a batch; the rest when it is
     /// asked for again.
     public var forgetMessagesBefore: Instant?
+    /// Of the rows of statistics in each whole hour before this moment one is left, with what they say together; as many
+    /// hours as fit into a batch, the rest when it is asked for again.
+    public var thinStatisticsBefore: Instant?
 
     public init() {}
 
@@ -189,6 +192,6 @@ public struct Changes: Sendable {
             && voidedWins.isEmpty && progress.isEmpty && participations.isEmpty && bindings.isEmpty
             && messages.isEmpty && deliveries.isEmpty && erasures.isEmpty && configuration.isEmpty && journal.isEmpty
             && participants.isEmpty && savedJournalNumber == nil && statistics.isEmpty && audit.isEmpty
-            && forgetMessagesBefore == nil
+            && forgetMessagesBefore == nil && thinStatisticsBefore == nil
     }
 }

@@ -69,15 +69,18 @@ public struct StoredState: Sendable {
     public var configuration: [ConfigurationRow]
     /// 32 secret bytes of this store, for the digests of erased users.
     public var erasureKey: [UInt8]
+    /// When the newest processed message was sent or, without a time of its own, answered; nil: there is none.
+    public var newestMessageAt: Instant?
 
     public init(
         activities: [ActivityRecord], participants: [Participant], configuration: [ConfigurationRow],
-        erasureKey: [UInt8]
+        erasureKey: [UInt8], newestMessageAt: Instant? = nil
     ) {
         self.activities = activities
         self.participants = participants
         self.configuration = configuration
         self.erasureKey = erasureKey
+        self.newestMessageAt = newestMessageAt
     }
 }
 
@@ -135,6 +138,8 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         case corrupt
         /// The file or its folder cannot be read or written.
         case inaccessible
+        /// What is kept beside the database cannot be used, or is something else.
+        case unusableSideFile
         /// There is no space left.
         case full
         /// The required durability could not be set.

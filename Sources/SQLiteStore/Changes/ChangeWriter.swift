@@ -20,6 +20,10 @@ final class ChangeWriter {
     private let delivery: RawStatement
     /// Old messages that go with one batch, of each kind.
     private static let forgottenMessageCount = 2_000
+    /// Hours of statistics that are looked at with one batch.
+    private static let thinnedHourCount = 24
+    /// The hours before this one have been thinned.
+    private var firstUnthinnedHour = ""
     private let journal: RawStatement
     private let participant: RawStatement
 
@@ -125,6 +129,7 @@ final class ChangeWriter {
         for entry in changes.audit { try write(entry, db) }
         for erasure in changes.erasures { try erase(erasure, db) }
         if let moment = changes.forgetMessagesBefore { try forgetMessages(before: moment, db) }
+        if let moment = changes.thinStatisticsBefore { try thinStatistics(before: moment, db) }
     }
 
     // MARK: Activities
@@ -448,4 +453,38 @@ final class ChangeWriter {
                     """, arguments: [moment.milliseconds, Self.forgottenMessageCount])
         }
     }
+
+    /// The last row of an hour stands for all of it: the greatest numbers of users, all requests, the mean of the means.
+    private func thinStatistics(before moment: Instant, _ db: Database) throws {
+        let end = Self.hour(moment.dateTimeText())
+        for _ in 0..<Self.thinnedHourCount {
+            let first = try String.fetchOne(
+                db, sql: "SELECT min(stat_time) FROM redpacket_traffic_stats WHERE stat_time >= ? AND stat_time < ?",
+                arguments: [firstUnthinnedHour, end])
+            guard let hour = first.map(Self.hour) else { return }
+            // A semicolon follows the colon.
+            let nextHour = hour + ";"
+            try db.execute(
+                sql: """
+                    WITH hour AS (
+                        SELECT * FROM redpacket_traffic_stats WHERE stat_time >= ?1 AND stat_time < ?2
+                    )
+                    UPDATE redpacket_traffic_stats SET active_users = (SELECT max(active_users) FROM hour),
+                        queued_users = (SELECT max(queued_users) FROM hour),
+                        total_requests = (SELECT sum(total_requests) FROM hour),
+                        rejected_requests = (SELECT sum(rejected_requests) FROM hour),
+                        average_session_time = (SELECT CAST(round(avg(average_session_time)) AS INTEGER) FROM hour)
+                    WHERE id = (SELECT max(id) FROM hour) AND (SELECT count(*) FROM hour) > 1
+                    """, arguments: [hour, nextHour])
+            try db.execute(
+                sql: """
+                    DELETE FROM redpacket_traffic_stats WHERE stat_time >= ?1 AND stat_time < ?2 AND id < (
+                        SELECT max(id) FROM redpacket_traffic_stats WHERE stat_time >= ?1 AND stat_time < ?2)
+                    """, arguments: [hour, nextHour])
+            firstUnthinnedHour = nextHour
+        }
+    }
+
+    /// `2027-02-10 04` of `2027-02-10 04:00:30.000`.
+    private static func hour(_ dateTime: String) -> String { String(dateTime.prefix(13)) }
 }

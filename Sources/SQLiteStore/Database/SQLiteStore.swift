@@ -33,6 +33,8 @@ public final class SQLiteStore: Store {
     private final class HotStatements: @unchecked Sendable {
         var facts: FactReader?
         var changes: ChangeWriter?
+        /// Nil without a file.
+        var heads: HeadsFile?
         let walFrameCount = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
 
         init() {
@@ -62,7 +64,7 @@ public final class SQLiteStore: Store {
     private static let silent = Logger(label: "hongbao.store") { _ in SwiftLogNoOpLogHandler() }
 
     /// At how many frames the WAL is moved into the file; seldom, since every page moved is written a second time.
-    private static let checkpointFrameCount: Int32 = 16_000
+    static let standardCheckpointFrameCount: Int32 = 16_000
     private let checkpointFrameCount: Int32
 
     // MARK: Opening
@@ -70,40 +72,64 @@ public final class SQLiteStore: Store {
     /// Opens the file at `path`, and creates it when there is none and the mode allows.
     ///
     /// - Throws: ``StoreError``: `locked` when another process has it, `foreign` when the file is something else or of
-    ///   a newer version, `corrupt`, `inaccessible`, `notDurable`. A refused file is not changed.
+    ///   a newer version, `corrupt`, `inaccessible`, `notDurable`. ``OutdatedDatabase`` for a writer, when receipts were
+    ///   issued that the file lacks. A refused file is not changed.
     ///
-    /// - Parameter logger: Told when another program keeps the writer waiting; nil: nobody is.
+    /// - Parameter logger: Told when another program keeps the writer waiting, and when the file of issued receipts is
+    ///   missing or damaged; nil: nobody is.
     public convenience init(
         path: String, mode: Mode = .exclusive, logger: Logger? = nil
     ) throws {
         try self.init(
-            path: path, mode: mode, logger: logger ?? Self.silent, checkpointFrameCount: Self.checkpointFrameCount)
+            path: path, mode: mode, logger: logger ?? Self.silent,
+            checkpointFrameCount: Self.standardCheckpointFrameCount)
     }
 
-    /// For tests: with another length of the WAL at which it is moved into the file.
+    /// - Parameters:
+    ///   - checkpointFrameCount: For tests: the length of the WAL at which it is moved into the file.
+    ///   - acceptance: What an operator accepts to be missing.
     package convenience init(
-        path: String, mode: Mode = .exclusive, logger: Logger? = nil, checkpointFrameCount: Int32
+        path: String, mode: Mode = .exclusive, logger: Logger? = nil, checkpointFrameCount: Int32,
+        accepting acceptance: LossAcceptance? = nil
     ) throws {
         let logger = logger ?? Self.silent
         do {
             switch mode {
             case .exclusive:
                 try Self.checkFolder(of: path)
+                try Self.checkPlace(of: path)
                 let lock = try FileLock(besideDatabase: path)
                 let isThere = FileManager.default.fileExists(atPath: path)
                 let ownLock = isThere ? try FileLock(ofDatabase: path) : nil
                 if !isThere { try Self.create(path) }
-                try Self.checkFile(path, mayBeMissing: true)
+                let headsPath = HeadsFile.path(besideDatabase: path)
+                let issued = try HeadsFile.contents(at: headsPath)
+                try Self.checkFile(path, mayBeMissing: true) { db in
+                    let gaps = try HeadsComparison.gaps(in: db, issued)
+                    guard gaps.isEmpty || gaps == acceptance?.gaps else {
+                        throw OutdatedDatabase(database: path, gaps: gaps)
+                    }
+                }
                 let pool = try DatabasePool(path: path, configuration: Self.configuration)
                 let locks = [lock, try ownLock ?? FileLock(ofDatabase: path)]
                 try self.init(
                     writer: pool, locks: locks, logger: logger, checkpointFrameCount: checkpointFrameCount)
+                let hot = hot
+                try pool.write { db in
+                    try acceptance?.audit(db)
+                    HeadsComparison.report(issued, try HeadsComparison.heads(in: db), path: headsPath, to: logger)
+                }
+                try pool.writeWithoutTransaction { db in
+                    hot.heads = try HeadsComparison.begin(at: headsPath, issued, db, database: path)
+                }
             case .readOnly:
                 try Self.checkFile(path, mayBeMissing: false)
                 var configuration = Self.configuration
                 configuration.readonly = true
                 try self.init(reader: DatabasePool(path: path, configuration: configuration))
             }
+        } catch let error as OutdatedDatabase {
+            throw error
         } catch {
             throw StoreError(error)
         }
@@ -114,7 +140,7 @@ public final class SQLiteStore: Store {
         do {
             try self.init(
                 writer: DatabaseQueue(configuration: Self.configuration), locks: [],
-                logger: Self.silent, checkpointFrameCount: Self.checkpointFrameCount)
+                logger: Self.silent, checkpointFrameCount: Self.standardCheckpointFrameCount)
         } catch {
             throw StoreError(error)
         }
@@ -125,7 +151,7 @@ public final class SQLiteStore: Store {
         writer = nil
         locks = []
         logger = Self.silent
-        checkpointFrameCount = Self.checkpointFrameCount
+        checkpointFrameCount = Self.standardCheckpointFrameCount
         hot = HotStatements()
     }
 
@@ -182,7 +208,7 @@ public final class SQLiteStore: Store {
         }
         try prepare(queue)
         try queue.close()
-        guard rename(newPath, path) == 0, synchronize(folderOf: path) else { throw uncreatable(path) }
+        guard rename(newPath, path) == 0, NewFile.synchronize(folderOf: path) else { throw uncreatable(path) }
     }
 
     private static func uncreatable(_ path: String) -> StoreError {
@@ -190,14 +216,6 @@ public final class SQLiteStore: Store {
             code: .inaccessible,
             message: "The database \(path) cannot be created. Nothing was changed. "
                 + "Check that you may write to its folder.", cause: String(cString: strerror(errno)))
-    }
-
-    /// The new name must not be lost with the power.
-    private static func synchronize(folderOf path: String) -> Bool {
-        let descriptor = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
-        defer { Foundation.close(descriptor) }
-        return fsync(descriptor) == 0
     }
 
     /// Marks a database as ours and brings its schema up to date.
@@ -225,7 +243,7 @@ public final class SQLiteStore: Store {
         try db.execute(sql: "DELETE FROM redpacket_session_journal")
     }
 
-    private static var configuration: Configuration {
+    static var configuration: Configuration {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = true
         configuration.busyMode = .timeout(2)
@@ -253,15 +271,38 @@ public final class SQLiteStore: Store {
         }
     }
 
+    private static func checkPlace(of path: String) throws(StoreError) {
+        let isLink = (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) != nil
+        guard !isLink || FileManager.default.fileExists(atPath: path) else {
+            // Perhaps a disk that is not mounted: its database must not be begun anew here.
+            throw StoreError(
+                code: .inaccessible,
+                message: "\(path) is a link to a file that does not exist. Nothing was changed. "
+                    + "Check that its disk is there, or remove the link.")
+        }
+        let folder = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent().path
+        guard FileSystem(ofFolder: folder)?.kind != .network else {
+            throw StoreError(
+                code: .notDurable,
+                message: "\(folder) is on another machine, where a database cannot be kept safe. Nothing was changed. "
+                    + "Use a disk of this machine.")
+        }
+    }
+
     /// Refuses what is not ours before anything of it could be changed.
-    private static func checkFile(_ path: String, mayBeMissing: Bool) throws {
+    ///
+    /// - Parameter more: What else is looked at on the same connection.
+    static func checkFile(
+        _ path: String, mayBeMissing: Bool, acceptsOlder: Bool = false, _ more: (Database) throws -> Void = { _ in }
+    ) throws {
         guard FileManager.default.fileExists(atPath: path) else {
             if mayBeMissing { return }
             throw StoreError(
                 code: .inaccessible,
                 message: "There is no database at \(path). Nothing was changed. Check the name given with --database.")
         }
-        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        let attributes = try? FileManager.default.attributesOfItem(
+            atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
         guard attributes?[.type] as? FileAttributeType == .typeRegular else {
             throw StoreError(
                 code: .foreign, message: "\(path) is not a regular file. Nothing was changed. Name another --database.")
@@ -273,7 +314,12 @@ public final class SQLiteStore: Store {
         configuration.busyMode = .timeout(5)
         do {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
-            try queue.read { try check($0, at: path, size: attributes?[.size] as? Int, mayBeMissing: mayBeMissing) }
+            try queue.read { db in
+                try check(
+                    db, at: path, size: attributes?[.size] as? Int, mayBeMissing: mayBeMissing,
+                    acceptsOlder: acceptsOlder)
+                try more(db)
+            }
             try queue.close()
         } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
             throw foreign(path)
@@ -297,7 +343,9 @@ public final class SQLiteStore: Store {
     }
 
     /// Refuses a database that is not ours, not of this version, or not whole.
-    private static func check(_ db: Database, at path: String, size: Int?, mayBeMissing: Bool) throws {
+    private static func check(
+        _ db: Database, at path: String, size: Int?, mayBeMissing: Bool, acceptsOlder: Bool
+    ) throws {
         let tableCount = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
         let application = try Int32.fetchOne(db, sql: "PRAGMA application_id")
         guard application == Schema.applicationID || (tableCount == 0 && mayBeMissing) else {
@@ -308,7 +356,7 @@ public final class SQLiteStore: Store {
                 code: .foreign,
                 message: "\(path) was written by a newer hongbao. Nothing was changed. Use that version.")
         }
-        if !mayBeMissing, try !Schema.migrator.hasCompletedMigrations(db) {
+        if !mayBeMissing, !acceptsOlder, try !Schema.migrator.hasCompletedMigrations(db) {
             throw StoreError(
                 code: .foreign,
                 message: "\(path) was written by an older hongbao. Nothing was changed. "
@@ -374,6 +422,9 @@ public final class SQLiteStore: Store {
                         try hot.writer(db).write(changes, db)
                     }
                     if db.isInsideTransaction { try db.commit() }
+                    // Durable, and nobody has been told: from here on it counts as issued.
+                    if !changes.ledger.isEmpty { try hot.heads?.note(changes.ledger) }
+                    if !changes.statistics.isEmpty { hot.heads?.synchronize() }
                     return (result, isCheckpointDue)
                 } catch {
                     if db.isInsideTransaction { try? db.rollback() }
@@ -431,6 +482,7 @@ public final class SQLiteStore: Store {
                 try await writer.writeWithoutTransaction { db in
                     hot.facts = nil
                     hot.changes = nil
+                    hot.heads = nil
                     sqlite3_wal_hook(db.sqliteConnection, nil, nil)
                     sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
                 }

@@ -85,7 +85,8 @@ extension SQLiteStore {
                 gameID: try String.fetchOne(
                     db, sql: "SELECT bind_id FROM bot_activity_user WHERE id = ?",
                     arguments: [user.text]),
-                wins: try fetchWins(of: user, in: nil, db),
+                // Voided ones are kept as well.
+                wins: try fetchWins(where: "w.user_id = ?", arguments: [user.text], db),
                 missCount: try Int.fetchOne(
                     db, sql: "SELECT sum(misses) FROM bot_user_attempt WHERE user_id = ?",
                     arguments: [user.text]) ?? 0,
@@ -168,7 +169,7 @@ private func instant(_ row: Row, _ column: String) throws -> Instant {
 // MARK: The ledger
 
 /// Rows of the ledger with their rounds.
-private func ledgerQuery(_ condition: String) -> String {
+func ledgerQuery(_ condition: String) -> String {
     """
     SELECT l.*, r.rules, r.commitment, r.seed, r.closed_at
     FROM bot_draw_ledger l
@@ -184,7 +185,7 @@ private func seed(_ row: Row) throws -> RoundSeed {
     return seed
 }
 
-private func ledgerRow(_ row: Row) throws -> LedgerRow {
+func ledgerRow(_ row: Row) throws -> LedgerRow {
     let unreadable = StoreError(code: .corrupt, message: "bot_draw_ledger has a row that cannot be read.")
     let event: LedgerEvent
     switch row["type"] as String {

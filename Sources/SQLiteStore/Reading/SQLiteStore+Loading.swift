@@ -17,12 +17,20 @@ extension SQLiteStore {
                     activities: try Row.fetchAll(db, sql: "SELECT * FROM bot_activity ORDER BY id")
                         .map { try activityRecord($0, db) },
                     participants: try participants(db), configuration: try ConfigurationRow.fetchAll(db),
-                    erasureKey: Array(key))
+                    erasureKey: Array(key), newestMessageAt: try newestMessageAt(db))
             }
         } catch {
             throw StoreError(error)
         }
     }
+}
+
+/// Both at the end of an index.
+private func newestMessageAt(_ db: Database) throws -> Instant? {
+    try [
+        "SELECT max(sent_at_ms) FROM bot_processed_message WHERE sent_at_ms > 0",
+        "SELECT max(processed_at_ms) FROM bot_processed_message WHERE sent_at_ms = 0",
+    ].compactMap { try Int64.fetchOne(db, sql: $0) }.max().map { Instant(milliseconds: $0) }
 }
 
 private func activityRecord(_ row: Row, _ db: Database) throws -> ActivityRecord {

@@ -1,13 +1,13 @@
 internal import Activities
 internal import ArgumentParser
 internal import Foundation
-internal import SQLiteStore
 internal import WebServer
 
 /// `hongbao doctor`: what is well, what is not, and what to do about it. Changes nothing.
 struct DoctorSubcommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "检查配置、数据库、磁盘和聊天平台。Checks configuration, database, disk and platforms.")
+        commandName: "doctor",
+        abstract: "检查配置、数据库、账本、时钟、磁盘和聊天平台。Checks configuration, database, ledgers, clock, disk and platforms.")
 
     @OptionGroup var shared: SharedOptions
 
@@ -26,8 +26,8 @@ struct DoctorSubcommand: AsyncParsableCommand {
             Self.report([.bad("配置有误：", "The configuration is not valid: ", error)])
             throw ExitCode(1)
         }
-        findings += await Self.database(configuration.database)
-        findings += Self.disk(configuration.database)
+        findings += ClockFindings.plausible(Runtime.now())
+        findings += await DatabaseFindings.all(configuration.database, now: Runtime.now())
         if configuration.admins.isEmpty {
             findings.append(
                 .warning(
@@ -42,7 +42,13 @@ struct DoctorSubcommand: AsyncParsableCommand {
         if !offline {
             let probe = EndpointProbe()
             for endpoint in configuration.endpoints {
-                findings.append(Self.finding(endpoint.name, await probe.probe(endpoint)))
+                let before = Runtime.now()
+                let found = await probe.examine(endpoint)
+                findings.append(Self.finding(endpoint.name, found.result))
+                if let time = found.serverTime {
+                    findings += ClockFindings.difference(
+                        endpoint.name, platform: time, before: before, after: Runtime.now())
+                }
             }
             await probe.shutDown()
         }
@@ -50,73 +56,8 @@ struct DoctorSubcommand: AsyncParsableCommand {
         if findings.contains(where: { $0.mark == .bad }) { throw ExitCode(1) }
     }
 
-    /// One line of the report.
-    private struct Finding {
-        enum Mark: String {
-            case good = "✓"
-            case warning = "!"
-            case bad = "✗"
-        }
-
-        let mark: Mark
-        let chinese: String
-        let english: String
-
-        static func good(_ chinese: String, _ english: String) -> Finding {
-            Finding(mark: .good, chinese: chinese, english: english)
-        }
-
-        static func warning(_ chinese: String, _ english: String) -> Finding {
-            Finding(mark: .warning, chinese: chinese, english: english)
-        }
-
-        static func bad(_ chinese: String, _ english: String) -> Finding {
-            Finding(mark: .bad, chinese: chinese, english: english)
-        }
-
-        /// With what `error` says behind each text.
-        static func bad(_ chinese: String, _ english: String, _ error: any Error) -> Finding {
-            let message = OperatorMessage.describing(error) as? OperatorMessage
-            return .bad(
-                chinese + withoutStop(message?.chinese ?? "\(error)"),
-                english + withoutStop(message?.english ?? "\(error)"))
-        }
-
-        private static func withoutStop(_ text: String) -> String {
-            text.hasSuffix("。") || text.hasSuffix(".") ? String(text.dropLast()) : text
-        }
-    }
-
     private static func report(_ findings: [Finding]) {
         for finding in findings { print("\(finding.mark.rawValue) \(finding.chinese)。\(finding.english).") }
-    }
-
-    private static func database(_ path: String) async -> [Finding] {
-        guard FileManager.default.fileExists(atPath: path) else {
-            return [.good("数据库 \(path) 还不存在，首次启动时创建", "The database \(path) will be made at the first start")]
-        }
-        do {
-            let store = try SQLiteStore(path: path, mode: .readOnly)
-            let stored = try await store.load()
-            try await store.close()
-            let open = stored.activities.count { $0.status == .active }
-            return [
-                .good(
-                    "数据库可读：\(stored.activities.count) 个活动，\(open) 个进行中",
-                    "The database can be read: \(stored.activities.count) activities, \(open) open")
-            ]
-        } catch {
-            return [.bad("数据库 \(path)：", "The database \(path): ", error)]
-        }
-    }
-
-    private static func disk(_ path: String) -> [Finding] {
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        guard let free = Readiness.freeSpace(inFolder: folder) else { return [] }
-        let megabytes = free >> 20
-        return free < Readiness.minimumFreeSpace
-            ? [.bad("磁盘只剩 \(megabytes) MiB，请先腾出空间", "The disk has only \(megabytes) MiB left: make room first")]
-            : [.good("磁盘剩余 \(megabytes) MiB", "The disk has \(megabytes) MiB left")]
     }
 
     private static func finding(_ name: String, _ result: EndpointProbe.Result) -> Finding {

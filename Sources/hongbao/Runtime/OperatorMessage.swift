@@ -1,5 +1,6 @@
 internal import Activities
 internal import ArgumentParser
+internal import SQLiteStore
 internal import WebServer
 
 /// A fault as the person at the terminal reads it: Chinese first, English beside it. Ends the program with exit code 1.
@@ -20,6 +21,8 @@ struct OperatorMessage: Error, CustomStringConvertible {
             case .foreign: "这个文件不是本版本 hongbao 的数据库，什么都没有改动。请用 --database 指定另一个文件。"
             case .corrupt: "数据库文件已损坏。请停止使用，保留该文件和它的 -wal 文件的副本，并恢复备份。"
             case .inaccessible: "数据库文件打不开或不能写，什么都没有改动。请检查路径和权限。"
+            case .unusableSideFile:
+                "数据库旁边的 .heads 文件（记着已经发出的结果）打不开、写不了，或者不是 hongbao 的文件，什么都没有改动。请检查权限，或把不是它的文件移走。"
             case .full: "磁盘已满。已经答复过的结果是安全的，最后一批没有写入。请腾出空间后重新启动。"
             case .notDurable: "这里无法保证写入落盘（synchronous=FULL），为避免丢失中奖记录，程序不会启动。请换到本地磁盘。"
             case .constraint: "数据库的约束拒绝了最后一批，整批都没有写入。请重新启动，并确认没有其他程序在改动该文件。"
@@ -51,6 +54,8 @@ struct OperatorMessage: Error, CustomStringConvertible {
     static func describing(_ error: any Error) -> any Error {
         switch error {
         case let error as StoreError: OperatorMessage(error)
+        case let error as OutdatedDatabase:
+            OperatorMessage(error, confirmation: RestoreSubcommand.confirmation(error.database))
         case let error as ListeningFault: OperatorMessage(error)
         case is CancellationError:
             OperatorMessage(

@@ -1,5 +1,10 @@
 internal import Foundation
 
+#if canImport(CoreFoundation)
+    // Which module owns the C library's structures depends on the order in which files are compiled.
+    internal import CoreFoundation
+#endif
+
 /// Files that people name. Only regular ones are opened: a FIFO or a device could block, or never end.
 enum RegularFile {
     enum Fault: Error {

@@ -7,6 +7,11 @@ internal import SQLiteStore
 internal import ServiceLifecycle
 internal import UnixSignals
 
+#if canImport(CoreFoundation)
+    // Which module owns the C library's structures depends on the order in which files are compiled.
+    internal import CoreFoundation
+#endif
+
 /// What every command that decides something needs, put together.
 struct Runtime {
     let store: SQLiteStore

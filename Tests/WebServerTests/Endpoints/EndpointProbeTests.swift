@@ -1,3 +1,4 @@
+import Basics
 import ChatPlatforms
 import Foundation
 import NIOConcurrencyHelpers
@@ -154,5 +155,17 @@ struct EndpointProbeTests {
             #expect(await probe.probe(Endpoint(name: "onebot11", adapter: adapter)) == expected)
         }
         await probe.shutDown()
+    }
+
+    @Test(
+        arguments: [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777_000), ("Thu, 29 Feb 2024 23:59:59 GMT", 1_709_251_199_000),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", nil), ("Sun Nov  6 08:49:37 1994", nil), ("", nil),
+            ("Sun, 06 Nov 1994 08:49:37 CET", nil), ("Sun, 31 Feb 2027 08:49:37 GMT", nil),
+            ("Sun, 06 Nov 99999 08:49:37 GMT", nil), ("Sun, 0６ Nov 1994 08:49:37 GMT", nil),
+            ("Sun, 06 nov 1994 08:49:37 GMT", nil), ("Sun,  6 Nov 1994 08:49:37 GMT", nil),
+        ] as [(String, Int64?)])
+    func aPlatformsDateIsReadOrLeft(_ text: String, _ milliseconds: Int64?) {
+        #expect(Instant(httpDate: text)?.milliseconds == milliseconds)
     }
 }

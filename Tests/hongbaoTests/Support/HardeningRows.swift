@@ -43,7 +43,6 @@ enum HardeningRows {
     /// Rows without a test of their number, and why.
     static let exceptions: [Int: String] = [
         74: "belongs to prize values, which there are none of",
-        79: "belongs to the heads that are kept beside the file",
         88: "belongs to redeem codes, which there are none of",
     ]
 }

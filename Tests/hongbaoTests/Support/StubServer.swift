@@ -11,6 +11,8 @@ final class StubServer: Sendable {
 
     struct Answer: Sendable {
         var status = 200
+        /// What it says the time is.
+        var date: String?
         var body: String
     }
 
@@ -74,7 +76,7 @@ final class StubServer: Sendable {
         let answer = answer(call)
         let response =
             "HTTP/1.1 \(answer.status) X\r\nContent-Type: application/json\r\nContent-Length: \(answer.body.utf8.count)\r\n"
-            + "Connection: close\r\n\r\n\(answer.body)"
+            + (answer.date.map { "Date: \($0)\r\n" } ?? "") + "Connection: close\r\n\r\n\(answer.body)"
         _ = Array(response.utf8).withUnsafeBytes {
             Foundation.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
         }
