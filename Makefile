@@ -5,11 +5,12 @@ CONFIGURATION ?= debug
 SWIFT_FLAGS ?=
 BENCH_FLAGS ?=
 SECONDS_TO_RUN ?= 60
+COUNT ?= 100000
 SWIFT_SOURCES = $(wildcard Package.swift Sources Tests Resources Torture \
     Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test interop lint format bench crash torture deps
+.PHONY: help run test interop lint format bench crash images torture deps
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,8 +53,16 @@ bench: deps ## measure draws in process and over HTTP, each beside a reference
 	    --folder .build/bench --output Benchmarks/latest.json $(BENCH_FLAGS)
 
 crash: deps ## kill the program at 200 random instants; everything acknowledged must still be there
-	@swift test list $(SWIFT_FLAGS) | grep Crash || { echo 'crash: no test has Crash in its name' >&2; exit 1; }
-	HONGBAO_CRASHES=200 swift test $(SWIFT_FLAGS) --skip-build --filter Crash
+	@swift test list $(SWIFT_FLAGS) | grep 'hongbaoTests.*Crash' || \
+	    { echo 'crash: no test has Crash in its name' >&2; exit 1; }
+	HONGBAO_CRASHES=200 swift test $(SWIFT_FLAGS) --skip-build --filter 'hongbaoTests.*Crash'
+
+images: deps ## look at COUNT databases as a crash may leave them, or again at IMAGE of SEED; nothing acknowledged may be missing
+	@# Tables are walked in the same order every time, so that a seed repeats.
+	SWIFT_DETERMINISTIC_HASHING=1 HONGBAO_IMAGES=$(COUNT) \
+	    HONGBAO_SEED=$(or $(SEED),$(strip $(shell od -An -N4 -tu4 /dev/urandom))) $(if $(IMAGE),HONGBAO_IMAGE=$(IMAGE)) \
+	    $(if $(FAULT),HONGBAO_FAULT=$(FAULT)) \
+	    swift test $(SWIFT_FLAGS) --filter CrashImageTests
 
 torture: deps ## simulate events with faults for SECONDS_TO_RUN, or the one of SEED; no promise may break
 	swift build -c $(CONFIGURATION) $(SWIFT_FLAGS) --product hongbao-torture </dev/null

@@ -192,6 +192,18 @@ let package = Package(
             name: "SimulatorTests",
             dependencies: ["hongbao-torture", "Basics", "Activities", "Simulator", "TestSupport"],
             swiftSettings: swiftSettings),
+        // What SQLite does to its files, and what a disk may hold of it when the power goes.
+        .target(
+            name: "CRecordingVFS", path: "Torture/RecordingVFS", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .target(
+            name: "CrashImages",
+            dependencies: [
+                "Basics", "Lottery", "TrafficGate", "Activities", "SQLiteStore", "TestSupport", "CRecordingVFS",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
+            path: "Torture/CrashImages", swiftSettings: swiftSettings),
         .testTarget(
             name: "hongbaoTests",
             dependencies: [
@@ -260,6 +272,10 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CrashImageTests",
+            dependencies: ["Basics", "Activities", "SQLiteStore", "CRecordingVFS", "CrashImages", "TestSupport"],
             swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6]

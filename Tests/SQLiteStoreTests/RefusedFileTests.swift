@@ -214,4 +214,24 @@ struct RefusedFileTests {
         try await store.close()
         try await SQLiteStore(path: folder.path(), mode: .readOnly).close()
     }
+
+    /// A file may be whole and yet not make sense, after somebody's repair by hand.
+    @Test
+    func rowThatCannotBeReadIsAFaultAndNotTheEndOfTheProcess() async throws {
+        let folder = try TemporaryFolder()
+        let bench = try await TestBench(path: folder.path(), library: MemoryLibrary(["spring.yaml": .sample]))
+        try await bench.running { bench in
+            try await bench.send(.importActivity(file: "spring.yaml"), as: "qq:9", isAdmin: true)
+            try await bench.send(.start(activity: "spring"), as: "qq:9", isAdmin: true)
+        }
+        for change in ["DELETE FROM bot_draw_round", "UPDATE bot_draw_ledger SET round = NULL"] {
+            try folder.withDatabase { try $0.execute(sql: change) }
+            let store = try SQLiteStore(path: folder.path(), mode: .readOnly)
+            let error = await #expect(throws: StoreError.self, "\(change)") {
+                try await store.ledger(of: "spring", from: 0, limit: .max)
+            }
+            #expect(error?.code == .corrupt, "\(change)")
+            try await store.close()
+        }
+    }
 }

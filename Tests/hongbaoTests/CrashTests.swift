@@ -104,9 +104,13 @@ import Testing
         let folder = try TemporaryFolder()
         var generator = SeededGenerator(seed: SeededGenerator.baseSeed)
         var wasThere = 0
+        // How long a first start takes here and now, so that the instants lie within it.
+        let start = ContinuousClock.now
+        #expect(try Program.run(["chat", "--json", "--database", "whole.db"], in: folder.path).status == 0)
+        let duration = start.duration(to: .now) / .seconds(1)
         for number in 0..<3 * Self.crashCount {
             let program = try Program(["chat", "--json", "--database", "\(number).db"], in: folder.path)
-            Thread.sleep(forTimeInterval: Double.random(in: 0.02...0.16, using: &generator))
+            Thread.sleep(forTimeInterval: duration * Double.random(in: 0.1...0.9, using: &generator))
             program.send(SIGKILL)
             _ = program.finish()
             if FileManager.default.fileExists(atPath: folder.path + "/\(number).db") { wasThere += 1 }

@@ -142,6 +142,8 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         case unusableSideFile
         /// There is no space left.
         case full
+        /// The disk did not read or write what it was asked to.
+        case diskFailed
         /// The required durability could not be set.
         case notDurable
         /// A rule of the schema was about to be broken; nothing of the batch was written.

@@ -36,6 +36,8 @@ public final class SQLiteStore: Store {
         /// Nil without a file.
         var heads: HeadsFile?
         let walFrameCount = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+        /// Why nothing may be written any more.
+        var fault: StoreError?
 
         init() {
             walFrameCount.initialize(to: 0)
@@ -135,6 +137,13 @@ public final class SQLiteStore: Store {
         }
     }
 
+    /// For tests: reads a database that is no file, such as one that SQLite's VFS holds in memory.
+    package convenience init(readingThroughVFS path: String) throws {
+        var configuration = Self.configuration
+        configuration.readonly = true
+        try self.init(reader: DatabaseQueue(path: path, configuration: configuration))
+    }
+
     /// A store without a file, for tests. Nothing is durable.
     public convenience init() throws {
         do {
@@ -165,6 +174,7 @@ public final class SQLiteStore: Store {
         self.checkpointFrameCount = checkpointFrameCount
         hot = HotStatements()
         let hot = hot
+        try Self.rewriteLog(writer)
         try Self.prepare(writer)
         try writer.write { try Self.foldJournal($0) }
         try writer.writeWithoutTransaction { db in
@@ -216,6 +226,45 @@ public final class SQLiteStore: Store {
             code: .inaccessible,
             message: "The database \(path) cannot be created. Nothing was changed. "
                 + "Check that you may write to its folder.", cause: String(cString: strerror(errno)))
+    }
+
+    /// Writes the log once more, byte for byte, and syncs it, before anything that it holds is answered.
+    ///
+    /// A sync may have failed in the process before. The kernel then counts as written what never reached the disk, goes
+    /// on showing it to whoever reads, and takes no later sync as a reason to write it. So a batch that was told to nobody
+    /// is found in the log, answers its messages when they come again, and would be gone after a power cut.
+    private static func rewriteLog(_ writer: some DatabaseWriter) throws {
+        try writer.writeWithoutTransaction { db in
+            // Within a transaction, so that no other program writes to the log meanwhile.
+            try db.inTransaction(.immediate) {
+                var file: UnsafeMutablePointer<sqlite3_file>?
+                // SQLite's own descriptor: closing another one would drop the locks that SQLite holds.
+                sqlite3_file_control(db.sqliteConnection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file)
+                if let file { try rewrite(file, db) }
+                return .rollback
+            }
+        }
+    }
+
+    private static func rewrite(_ file: UnsafeMutablePointer<sqlite3_file>, _ db: Database) throws {
+        guard let methods = file.pointee.pMethods?.pointee, let size = methods.xFileSize, let read = methods.xRead,
+            let write = methods.xWrite, let synchronize = methods.xSync
+        else { return }
+        func check(_ code: Int32) throws {
+            guard code == SQLITE_OK else { throw StoreError(sqlite: code, db.sqliteConnection) }
+        }
+        var total: Int64 = 0
+        try check(size(file, &total))
+        guard total > 0 else { return }
+        // No more at once than a page may have: that is as much as SQLite's own files take.
+        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+        defer { piece.deallocate() }
+        for offset in stride(from: 0, to: total, by: piece.count) {
+            let count = Int32(min(Int64(piece.count), total - offset))
+            try check(read(file, piece.baseAddress, count, offset))
+            try check(write(file, piece.baseAddress, count, offset))
+        }
+        try check(synchronize(file, SQLITE_SYNC_NORMAL))
     }
 
     /// Marks a database as ours and brings its schema up to date.
@@ -411,6 +460,7 @@ public final class SQLiteStore: Store {
         do {
             let logger = logger
             let (result, isCheckpointDue) = try await writer.writeWithoutTransaction { db in
+                if let fault = hot.fault { throw fault }
                 let isCheckpointDue = hot.walFrameCount.pointee >= limit
                 // Most of the time a look at the clock finds nothing to do, and needs no right to write.
                 if !query.isEmpty { try Self.begin(db, logger) }
@@ -428,7 +478,10 @@ public final class SQLiteStore: Store {
                     return (result, isCheckpointDue)
                 } catch {
                     if db.isInsideTransaction { try? db.rollback() }
-                    throw error
+                    let fault = StoreError(error)
+                    // Where a rule of the schema held, the file is as it was.
+                    if fault.code != .constraint { hot.fault = fault }
+                    throw fault
                 }
             }
             if isCheckpointDue { checkpointSoon() }
@@ -465,8 +518,11 @@ public final class SQLiteStore: Store {
         let limit = checkpointFrameCount
         writer?.asyncWriteWithoutTransaction { db in
             guard hot.walFrameCount.pointee >= limit else { return }
-            sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+            let code = sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
             hot.walFrameCount.pointee = 0
+            // A reader in the way is no fault; a disk that takes no write must not be asked to keep another batch.
+            guard code != SQLITE_OK, code & 0xFF != SQLITE_BUSY, code & 0xFF != SQLITE_LOCKED else { return }
+            hot.fault = StoreError(sqlite: code, db.sqliteConnection)
         }
     }
 
@@ -501,7 +557,9 @@ public final class SQLiteStore: Store {
     /// - Throws: ``StoreError``.
     public func checkWritable() async throws {
         do {
+            let hot = hot
             try await requireWriter().writeWithoutTransaction { db in
+                if let fault = hot.fault { throw fault }
                 guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2 else {
                     throw StoreError(
                         code: .notDurable, message: "The database is not durable: synchronous is not FULL.")

@@ -142,6 +142,11 @@ extension StoreError {
         case let error as StoreError: self = error
         case let error as DatabaseError:
             self.init(resultCode: error.extendedResultCode.rawValue, cause: error.message ?? "\(error)")
+        case is RowDecodingError:
+            self.init(
+                code: .corrupt,
+                message: "The database holds a row that cannot be read. Stop, keep a copy of the file and its -wal, "
+                    + "and restore a backup.")
         default: self.init(code: .failed, message: "The database could not be used.", cause: "\(error)")
         }
     }
@@ -149,8 +154,11 @@ extension StoreError {
     private init(resultCode: Int32, cause: String) {
         // The extended code tells where in the disk's work it went wrong, which the text does not.
         let cause = "\(cause), code \(resultCode)"
+        // What SQLite keeps beside the file needs room as well, and says so differently.
+        let isOutOfRoom = resultCode == ResultCode.SQLITE_IOERR_SHMSIZE.rawValue
         switch resultCode & 0xFF {
-        case SQLITE_FULL:
+        case SQLITE_FULL,
+            SQLITE_IOERR where isOutOfRoom:
             self.init(
                 code: .full,
                 message: "The disk is full. What was acknowledged is safe, the last batch was not taken. "
@@ -176,6 +184,12 @@ extension StoreError {
                 code: .constraint,
                 message: "A rule of the database refused the last batch; nothing of it was written. "
                     + "Start again, and check that no other program changes the file.", cause: cause)
+        case SQLITE_IOERR:
+            self.init(
+                code: .diskFailed,
+                message:
+                    "The disk could not be read or written. What was acknowledged is safe, the last batch may not be. "
+                    + "Check the disk, keep a copy of the database and its -wal, and start again.", cause: cause)
         default:
             self.init(
                 code: .failed,

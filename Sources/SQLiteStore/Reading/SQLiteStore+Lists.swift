@@ -188,7 +188,8 @@ private func seed(_ row: Row) throws -> RoundSeed {
 func ledgerRow(_ row: Row) throws -> LedgerRow {
     let unreadable = StoreError(code: .corrupt, message: "bot_draw_ledger has a row that cannot be read.")
     let event: LedgerEvent
-    switch row["type"] as String {
+    // Decoded, not subscripted: a round that somebody took out of the file must not end the process.
+    switch try row.decode(String.self, forColumn: "type") {
     case "open":
         event = .open(
             round: try row.count("round"), rules: try StoredRules(json: try row.text("rules")).rules,

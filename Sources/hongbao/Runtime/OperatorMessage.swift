@@ -24,6 +24,8 @@ struct OperatorMessage: Error, CustomStringConvertible {
             case .unusableSideFile:
                 "数据库旁边的 .heads 文件（记着已经发出的结果）打不开、写不了，或者不是 hongbao 的文件，什么都没有改动。请检查权限，或把不是它的文件移走。"
             case .full: "磁盘已满。已经答复过的结果是安全的，最后一批没有写入。请腾出空间后重新启动。"
+            case .diskFailed:
+                "磁盘读写出错。已经答复过的结果是安全的，最后一批可能没有写入。请检查磁盘，备份数据库文件和它的 -wal 文件，再重新启动。"
             case .notDurable: "这里无法保证写入落盘（synchronous=FULL），为避免丢失中奖记录，程序不会启动。请换到本地磁盘。"
             case .constraint: "数据库的约束拒绝了最后一批，整批都没有写入。请重新启动，并确认没有其他程序在改动该文件。"
             case .failed: "数据库出错。已经答复过的结果是安全的，最后一批可能没有写入。请重新启动。"
