@@ -6,14 +6,16 @@ SWIFT_FLAGS ?=
 BENCH_FLAGS ?=
 SECONDS_TO_RUN ?= 60
 COUNT ?= 100000
+FUZZ_TARGETS = commands platforms json activities ledgers configuration
+TARGET ?= $(FUZZ_TARGETS)
 SWIFT_SOURCES = $(wildcard Package.swift Sources Tests Resources Torture \
     Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test interop lint format bench crash images torture deps
+.PHONY: help run test interop lint format bench crash images torture fuzz sanitize-thread sanitize-address deps
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # A failure must not hide behind `tee`.
 test: SHELL = /bin/bash
@@ -69,6 +71,18 @@ torture: deps ## simulate events with faults for SECONDS_TO_RUN, or the one of S
 	@# Sets are walked in the same order every time, so that a seed repeats.
 	@SWIFT_DETERMINISTIC_HASHING=1 .build/$(CONFIGURATION)/hongbao-torture --seconds $(SECONDS_TO_RUN) \
 	    $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) $(if $(MUTATION),--mutation $(MUTATION))
+
+fuzz: deps ## make up hostile input: SECONDS_TO_RUN=60 for each TARGET="commands platforms json activities ledgers configuration"
+	@Fuzz/run $(SECONDS_TO_RUN) $(TARGET)
+
+sanitize-thread: deps ## the tests of store, batcher, gate and server under the thread sanitizer
+	TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/Sanitizers/thread.txt" swift test $(SWIFT_FLAGS) --sanitize=thread \
+	    --scratch-path .build/thread --filter 'SQLiteStoreTests|ActivitiesTests|TrafficGateTests|WebServerTests'
+
+sanitize-address: deps ## every test under the address sanitizer
+	ASAN_OPTIONS="detect_leaks=0" swift test $(SWIFT_FLAGS) --sanitize=address --scratch-path .build/address --skip hongbaoTests
+	ASAN_OPTIONS="detect_leaks=0" swift test $(SWIFT_FLAGS) --sanitize=address --scratch-path .build/address \
+	    --skip-build --filter hongbaoTests
 
 deps: ## check for Swift and the SQLite headers; install the headers where that needs no password
 	@command -v swift >/dev/null || { \

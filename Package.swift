@@ -12,7 +12,9 @@ let package = Package(
     name: "hongbao",
     platforms: [.macOS(.v15)],
     products: [
-        .executable(name: "hongbao", targets: ["hongbao"])
+        .executable(name: "hongbao", targets: ["hongbao"]),
+        // For the nested package Fuzz, which makes a fuzzer of each.
+        .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -131,14 +133,23 @@ let package = Package(
                 .embedInCode("sample-activity.yaml"), .embedInCode("openapi.json"),
             ],
             swiftSettings: swiftSettings),
+        // Command line, environment and file to one value.
+        .target(
+            name: "OperatorSettings",
+            dependencies: [
+                "Basics", "Activities", "ActivityFiles", "ChatCommands", "ChatPlatforms",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: swiftSettings),
         .executableTarget(
             name: "hongbao",
             dependencies: [
                 "Basics", "Lottery", "TrafficGate", "Activities", "ActivityFiles", "ChatCommands", "ChatPlatforms",
-                "SQLiteStore", "WebServer", "Resources",
+                "OperatorSettings", "SQLiteStore", "WebServer", "Resources",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
-                .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -162,6 +173,16 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Benchmarks/Sources", swiftSettings: swiftSettings),
+        // What must hold whatever bytes come in; run on a corpus by a test, and on more by `make fuzz`.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Basics", "Lottery", "Activities", "ActivityFiles", "ChatCommands", "ChatPlatforms",
+                "OperatorSettings",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: swiftSettings),
         // What several test targets share.
         .target(
             name: "TestSupport",
@@ -219,6 +240,10 @@ let package = Package(
             dependencies: [
                 "Basics", "Lottery", "TrafficGate", "Activities", "ChatCommands", "Resources", "TestSupport",
             ],
+            swiftSettings: swiftSettings),
+        .testTarget(name: "FuzzTargetsTests", dependencies: ["FuzzTargets"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "OperatorSettingsTests", dependencies: ["Basics", "ChatCommands", "OperatorSettings"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "LotteryTests", dependencies: ["Basics", "Lottery", "TestSupport"], resources: [.copy("Fixtures")],

@@ -63,56 +63,12 @@ public enum ActivityFile {
                 "found a carriage return, expected lines that end in LF; save the file with Unix line ends",
                 "行尾是 CR 或 CRLF，请把换行符改为 LF(Unix)后保存")
         }
-        if let line = lineOfAnchor(text) {
+        if let line = lineOfYAMLAnchor(in: text) {
             throw single(
                 line, "found an anchor (&), expected plain values; a text that begins with & needs quotes",
                 "不能使用 YAML 锚点（&）；以 & 开头的文字请加引号")
         }
         return text
-    }
-
-    /// The line of the first anchor, from 1.
-    ///
-    /// Anchors must go before the parser sees them: a few nested aliases describe a text of any size, and merely
-    /// comparing two keys walks through all of it. An anchor is a `&` with something behind it where a value may begin.
-    /// Within quotes and long texts such a place can look the same, so a rare harmless text is refused too (`"x: &y"`);
-    /// the other way round nothing passes. Aliases without an anchor are an error of the parser's own.
-    private static func lineOfAnchor(_ text: String) -> Int? {
-        var line = 1
-        // Nil at the beginning of a line.
-        var lastSolid: Unicode.Scalar?
-        var wordBeginsWithMark = false
-        var isBetweenWords = true
-        var isComment = false
-        var scalars = text.unicodeScalars.makeIterator()
-        var next = scalars.next()
-        while let scalar = next {
-            next = scalars.next()
-            switch scalar {
-            case "\n", "\u{85}", "\u{2028}", "\u{2029}":
-                if scalar == "\n" { line += 1 }
-                lastSolid = nil
-                wordBeginsWithMark = false
-                isBetweenWords = true
-                isComment = false
-            case " ", "\t":
-                isBetweenWords = true
-            default:
-                if lastSolid == nil, scalar == "#" { isComment = true }
-                if scalar == "&", !isComment, let follower = next, follower != " ", follower != "\t", follower != "\n" {
-                    let beginsValue =
-                        switch lastSolid {
-                        case nil, "[", "{", ",", ":", "-", "?": true
-                        default: isBetweenWords && wordBeginsWithMark
-                        }
-                    if beginsValue { return line }
-                }
-                if isBetweenWords { wordBeginsWithMark = scalar == "!" }
-                isBetweenWords = false
-                lastSolid = scalar
-            }
-        }
-        return nil
     }
 
     private static func composed(_ text: String) throws(ActivityFileError) -> Node {
@@ -157,7 +113,7 @@ public enum ActivityFile {
             let names = keys.map { shown($0) }.joined(separator: ", ")
             return single(
                 context.mark.line, "the key \(names) is repeated, expected each key once", "键 \(names) 重复了，每个键只写一次",
-                field: keys.first ?? "")
+                field: keys.first.map { plain($0) } ?? "")
         default:
             return single(1, "the file cannot be read as YAML", "文件不是有效的 YAML")
         }
@@ -177,7 +133,11 @@ public enum ActivityFile {
 
 /// What was found, shortened and without control characters, in backquotes.
 func shown(_ text: String) -> String {
+    "`" + plain(text) + "`"
+}
+
+/// What was found, shortened and without control characters.
+func plain(_ text: String) -> String {
     let scalars = text.unicodeScalars
-    let printable = scalars.prefix(40).map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }
-    return "`" + String(String.UnicodeScalarView(printable)) + (scalars.count > 40 ? "…`" : "`")
+    return String(Substring(scalars.prefix(40))).withoutControls() + (scalars.count > 40 ? "…" : "")
 }

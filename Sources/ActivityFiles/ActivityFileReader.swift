@@ -331,7 +331,7 @@ struct ActivityFileReader {
             else {
                 let found = key.scalar.map { shown($0.string) } ?? "a key that is not a text"
                 report(
-                    Field(node: key, name: prefix + (key.scalar?.string ?? "?"), line: line),
+                    Field(node: key, name: prefix + (key.scalar.map { plain($0.string) } ?? "?"), line: line),
                     "found the unknown key \(found), expected one of \(keys.joined(separator: ", "))",
                     "不认识的键 \(key.scalar.map { shown($0.string) } ?? "（不是文字）")，可用的键：\(keys.joined(separator: "、"))")
                 continue

@@ -1,7 +1,7 @@
 public import Activities
 public import Basics
 public import ChatCommands
-internal import ChatPlatforms
+public import ChatPlatforms
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird

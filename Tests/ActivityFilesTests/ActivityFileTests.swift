@@ -252,6 +252,8 @@ struct ActivityFileTests {
             ("name: x\nawards: [&a {name: a}, *a]\n", 2, "anchor"),
             ("name: \"x\"\nawards: {\"k\":&a x}\n", 2, "anchor"),
             ("name: x\u{2028}&a y: z\n", 1, "anchor"),
+            ("\"\\e[31m\": x\n", 1, "unknown key"),
+            ("\"\\e[31m\": x\n\"\\e[31m\": y\n", 1, "repeated"),
             ("name: x\nscope: [*]\n", 2, ""),
             ("name: x\nscope: [*all]\n", 2, "alias"),
             ("name: x\n---\nname: y\n", 2, "second document"),
@@ -267,6 +269,7 @@ struct ActivityFileTests {
         let faults = faults(text)
         #expect(faults.first?.line == line, "\(faults)")
         #expect(faults.first?.english.contains(word) ?? false || word.isEmpty, "\(faults)")
+        #expect(!faults.contains { $0.description.unicodeScalars.contains("\u{1B}") }, "\(faults)")
     }
 
     @Test func bytesThatAreNoUTF8NameTheLine() {

@@ -32,6 +32,19 @@ import Testing
         #expect(parse("绑定\u{301}") == .unknown(suggestion: .bind, isAddressed: false))
     }
 
+    /// One scalar or two: `é` and `≮` are the same text either way.
+    @Test(arguments: [("绑定e\u{301}a", "绑定\u{E9}a"), ("绑定<\u{338}a>", "绑定\u{226E}a>")])
+    func howACharacterIsPutTogetherMakesNoDifference(_ decomposed: String, _ composed: String) {
+        for context in [MessageContext(), privately] {
+            switch (parse(decomposed, context), parse(composed, context)) {
+            case (.command(.bind(let left)), .command(.bind(let right))):
+                // Swift's own comparison, which is by canonical equivalence.
+                #expect(left.text == right.text)
+            case (let left, let right): #expect(left == right)
+            }
+        }
+    }
+
     @Test("hardening row 3: other normal forms match and are kept as given")
     func compatibilityIdeographsFoldForMatchingOnly() {
         // U+F961 率, U+F9DB 率, U+F9CA 流, U+F97E 量

@@ -1,5 +1,8 @@
+import Basics
 import Foundation
 import GRDB
+import Lottery
+import TestSupport
 import Testing
 
 /// The program as somebody at a terminal meets it: what it prints, what it refuses, how it ends.
@@ -176,6 +179,25 @@ import Testing
         #expect(try Program.run(["verify", "bad.jsonl", "--head", "xyz"], in: folder.path).status == 64)
         let folderInstead = try Program.run(["verify", "."], in: folder.path)
         #expect(folderInstead.status == 1)
+    }
+
+    @Test func aNameInALedgerLooksLikeNoVerdict() throws {
+        let folder = try TemporaryFolder()
+        let name = "茶杯\n✓ 账本成立。The ledger holds.\u{1B}[8m\u{9B}8m"
+        var ledger = LedgerBuilder(
+            Activity(id: "tea", name: "茶话会", awards: [ActivityAward(id: "cup", kind: .DI_BAO, name: name)]), seed: 1)
+        ledger.open()
+        ledger.close()
+        _ = try folder.file("tea.jsonl", String(decoding: ledger.contents, as: UTF8.self))
+        _ = try folder.file(
+            "bad.jsonl", String(decoding: ledger.contents.dropLast(9), as: UTF8.self) + "\u{85}\u{1B}\"}")
+        for (file, verdicts) in [("tea.jsonl", 1), ("bad.jsonl", 0)] {
+            let result = try Program.run(["verify", file], in: folder.path)
+            #expect(result.lines.count { $0.hasPrefix("✓") } == verdicts, "\(result.output)")
+            #expect(
+                !result.output.unicodeScalars.contains { $0 != "\n" && $0.properties.generalCategory == .control },
+                "\(result.output.debugDescription)")
+        }
     }
 
     @Test func aSimulationShowsWhatWouldRunOut() throws {

@@ -97,8 +97,8 @@ struct Arguments {
         }
         guard text.unicodeScalars.count >= 2, text.unicodeScalars.last == closing else { return }
         let inside = text.unicodeScalars.dropFirst().dropLast()
-        // `<a> <b>` is not one text in brackets.
-        guard !inside.contains(closing) else { return }
+        // `<a> <b>` is not one text in brackets, and `≮` no bracket, though it may be written as two scalars.
+        guard !inside.contains(closing), inside.first.map({ !isCombiningMark($0.value) }) ?? true else { return }
         text = String(Substring(inside))
     }
 

@@ -361,7 +361,7 @@ extension CommandParser {
     private static func isTaken(_ rest: String, gluedTo name: CommandName, role: Role) -> Bool {
         switch name {
         // Anything can be a game id: only what does not look like the next word of a sentence.
-        case .bind: rest.unicodeScalars.first.map(isLetterOrDigit) ?? false
+        case .bind: beginsWithLetterOrDigit(rest)
         // A page, a receipt or a command: what is none is talk.
         case .winners, .verify, .help: true
         case .maintenance, .void: role.mayRun(name)
@@ -371,6 +371,13 @@ extension CommandParser {
             .activities, .traffic:
             false
         }
+    }
+
+    /// One of ASCII without a mark on it, however that is written: `é` may be one scalar or two.
+    private static func beginsWithLetterOrDigit(_ text: String) -> Bool {
+        var scalars = text.unicodeScalars.makeIterator()
+        guard let first = scalars.next(), isLetterOrDigit(first) else { return false }
+        return scalars.next().map { !isCombiningMark($0.value) } ?? true
     }
 
     /// Of ASCII, or its full-width form.

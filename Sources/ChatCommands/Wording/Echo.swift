@@ -4,7 +4,7 @@
 ///
 /// - Parameter maximumCount: In scalars; what is longer ends in `…`.
 /// - Source: hardening.md rows 6, 7, 9 and 21.
-func echo(_ text: String, maximumCount: Int = 80) -> String {
+package func echo(_ text: String, maximumCount: Int = 80) -> String {
     var text = text
     // Names of plain ASCII and ideographs are repeated as they are.
     let isClean = text.withUTF8 { isPlain($0, maximumCount: maximumCount) }

@@ -1,4 +1,5 @@
 internal import Activities
+internal import Basics
 internal import Resources
 internal import Yams
 
@@ -15,7 +16,8 @@ public struct ReplyTextError: Error, Sendable, Hashable, CustomStringConvertible
     }
 
     public var description: String {
-        key.map { "Reply text \"\($0)\": \(message)." } ?? "Reply texts: \(message)."
+        (key.map { "Reply text \"\($0)\": \(message)." } ?? "Reply texts: \(message).").withoutControls(
+            keepsLines: true)
     }
 }
 
@@ -80,6 +82,10 @@ struct ReplyTexts: Sendable {
 
     /// A flat mapping of texts; empty text is an empty mapping.
     static func parse(_ yaml: String) throws(ReplyTextError) -> [String: String] {
+        if let line = lineOfYAMLAnchor(in: yaml) {
+            throw ReplyTextError(
+                key: nil, message: "line \(line) has an anchor (&); a text that begins with & needs quotes")
+        }
         let node: Node?
         do {
             node = try Yams.compose(yaml: yaml)

@@ -6,13 +6,13 @@ internal import Basics
 /// be escaped, U+0000.
 ///
 /// - Source: WHATWG URL section 5.1; hardening.md section 1.2.
-struct FormBody {
-    static let maximumCount = 100
+package struct FormBody {
+    package static let maximumCount = 100
 
     private var fields: [Identifier<FormBody>: String] = [:]
 
     /// - Returns: Nil for what is no such form. An empty body has no fields.
-    init?(_ body: [UInt8]) {
+    package init?(_ body: [UInt8]) {
         if body.isEmpty { return }
         let items = body.split(
             separator: UInt8(ascii: "&"), maxSplits: Self.maximumCount, omittingEmptySubsequences: false)
@@ -25,7 +25,7 @@ struct FormBody {
         }
     }
 
-    var count: Int { fields.count }
+    package var count: Int { fields.count }
 
     /// Nil when there is no such field.
     subscript(name: String) -> String? { fields[Identifier(name)] }

@@ -4,7 +4,8 @@ internal import Basics
 enum ZonedTime {
     /// Milliseconds are kept, what is finer is cut off. Seconds may be left out.
     ///
-    /// - Returns: Nil without a zone (`Z`, `±HH:MM`, `±HHMM`, `±HH`), and for anything else that is no such time.
+    /// - Returns: Nil without a zone (`Z`, `±HH:MM`, `±HHMM`, `±HH`), for a time before 1970 or behind the year 9999, and for
+    ///   anything else that is no such time.
     static func instant(_ text: String) -> Instant? {
         guard text.utf8.count <= 40 else { return nil }
         var bytes = Array(text.utf8)
@@ -16,7 +17,9 @@ enum ZonedTime {
             while bytes.count < 23 { bytes.append(UInt8(ascii: "0")) }
             bytes.removeSubrange(23...)
         }
-        return Instant(dateTimeText: String(decoding: bytes, as: UTF8.self))?.advanced(bySeconds: -offsetSeconds)
+        guard let local = Instant(dateTimeText: String(decoding: bytes, as: UTF8.self)) else { return nil }
+        let instant = local.advanced(bySeconds: -offsetSeconds)
+        return 0...MessageField.latestMilliseconds ~= instant.milliseconds ? instant : nil
     }
 
     /// Takes the zone off the end of `bytes` and gives its seconds east of UTC.

@@ -6,7 +6,7 @@
 /// documents for parsed and invalid UTF-8 in CDATA, and follows the encoding that a document declares.
 ///
 /// - Source: hardening.md section 1.2, rows 37 to 40.
-enum FlatXML {
+package enum FlatXML {
     static let maximumSize = 64 * 1024
     static let maximumDepth = 16
     static let maximumNameSize = 64
@@ -19,7 +19,7 @@ enum FlatXML {
     ///
     /// - Returns: Nil when it is refused. Line ends become LF, as XML wants it.
     /// - Complexity: O(*n*), one pass, no recursion.
-    static func texts(of bytes: [UInt8]) -> [String: String]? {
+    package static func texts(of bytes: [UInt8]) -> [String: String]? {
         guard bytes.count <= maximumSize, let document = String(validating: bytes, as: UTF8.self),
             document.unicodeScalars.allSatisfy(isAllowed)
         else { return nil }
@@ -28,7 +28,7 @@ enum FlatXML {
     }
 
     /// `<name><![CDATA[text]]></name>`, safe for any text. Characters that XML does not allow are left out.
-    static func element(_ name: String, _ text: String) -> String {
+    package static func element(_ name: String, _ text: String) -> String {
         var content = String.UnicodeScalarView()
         var bracketCount = 0
         for scalar in text.unicodeScalars where isAllowed(scalar) {
@@ -42,7 +42,7 @@ enum FlatXML {
     }
 
     /// - Source: XML 1.0, production 2.
-    static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+    package static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x9, 0xA, 0xD, 0x20...0xD7FF, 0xE000...0xFFFD, 0x1_0000...0x10_FFFF: true
         default: false

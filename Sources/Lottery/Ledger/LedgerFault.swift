@@ -70,8 +70,10 @@ public enum RulesFault: Hashable, Sendable {
 }
 
 extension LedgerFault: CustomStringConvertible {
-    /// The English sentence.
-    public var description: String {
+    /// The English sentence. Ids that stand in it are without control characters.
+    public var description: String { english.withoutControls() }
+
+    private var english: String {
         switch self {
         case .unreadable(let error): "the line is not in the canonical form: \(error)"
         case .noRows: "there is no row"
@@ -103,8 +105,10 @@ extension LedgerFault: CustomStringConvertible {
         }
     }
 
-    /// The Chinese sentence.
-    public var chineseText: String {
+    /// The Chinese sentence, likewise.
+    public var chineseText: String { chinese.withoutControls() }
+
+    private var chinese: String {
         switch self {
         case .unreadable(let error): "该行不是规范格式（\(error)）"
         case .noRows: "文件里没有任何记录"
@@ -137,8 +141,10 @@ extension LedgerFault: CustomStringConvertible {
 }
 
 extension RulesFault: CustomStringConvertible {
-    /// The English clause.
-    public var description: String {
+    /// The English clause. Ids that stand in it are without control characters.
+    public var description: String { english.withoutControls() }
+
+    private var english: String {
         switch self {
         case .activityID: "the activity's id is not [A-Za-z0-9._-]{1,64}"
         case .noAwards: "there are no awards"
@@ -152,8 +158,10 @@ extension RulesFault: CustomStringConvertible {
         }
     }
 
-    /// The Chinese clause.
-    public var chineseText: String {
+    /// The Chinese clause, likewise.
+    public var chineseText: String { chinese.withoutControls() }
+
+    private var chinese: String {
         switch self {
         case .activityID: "活动 id 不符合 [A-Za-z0-9._-]{1,64}"
         case .noAwards: "没有奖品"

@@ -412,10 +412,7 @@ private struct LedgerLineReader {
     func error(_ expected: String, field: String, at start: Int? = nil) -> LedgerLineError {
         let start = start ?? index
         let rest = bytes.dropFirst(start)
-        let shown = String(decoding: rest.prefix(24), as: UTF8.self)
-        let printable = String(
-            String.UnicodeScalarView(shown.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "\u{FFFD}" : $0 })
-        )
+        let printable = String(decoding: rest.prefix(24), as: UTF8.self).withoutControls()
         return LedgerLineError(
             field: field, position: start + 1, expected: expected,
             found: rest.isEmpty ? "end of line" : "`\(printable)`" + (rest.count > 24 ? "…" : ""))

@@ -4,6 +4,13 @@ internal import Foundation
 internal import GRDB
 internal import Lottery
 
+#if canImport(Glibc)
+    // Which module owns the C library's structures depends on the order in which files are compiled.
+    internal import CDispatch
+    internal import CoreFoundation
+    internal import Glibc
+#endif
+
 /// Copies of a database: made while another process writes it, believed only once they have been looked through.
 public enum DatabaseCopy {
     /// Why a copy was not made. Nothing was changed.

@@ -1,6 +1,13 @@
 internal import Activities
 internal import Foundation
 
+#if canImport(Glibc)
+    // Which module owns the C library's structures depends on the order in which files are compiled.
+    internal import CDispatch
+    internal import CoreFoundation
+    internal import Glibc
+#endif
+
 /// A file in the making, under a name of its own until it is whole and on disk. Without ``finish(as:replacing:)`` it
 /// goes away again.
 ///

@@ -3,6 +3,13 @@ internal import Basics
 internal import Foundation
 internal import Lottery
 
+#if canImport(Glibc)
+    // Which module owns the C library's structures depends on the order in which files are compiled.
+    internal import CDispatch
+    internal import CoreFoundation
+    internal import Glibc
+#endif
+
 /// Keeps, in a small file beside the database, where each ledger ended when somebody was last answered.
 ///
 /// Written in place after each commit and before its answers, so it is never ahead of the database and, however the

@@ -1,5 +1,5 @@
 public import Basics
-internal import ChatPlatforms
+public import ChatPlatforms
 
 /// Finds out whether a platform's API can be reached, and whether it takes the credentials where that can be asked
 /// without saying anything to anybody.

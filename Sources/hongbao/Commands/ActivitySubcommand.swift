@@ -4,6 +4,7 @@ internal import Basics
 internal import ChatCommands
 internal import Foundation
 internal import Lottery
+internal import OperatorSettings
 internal import SQLiteStore
 
 /// `hongbao activity …`: activities without a chat.

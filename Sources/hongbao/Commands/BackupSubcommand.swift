@@ -3,6 +3,7 @@ internal import ArgumentParser
 internal import Basics
 internal import Foundation
 internal import Lottery
+internal import OperatorSettings
 internal import SQLiteStore
 
 /// `hongbao backup`: a checked copy of the database, also while it is in use.

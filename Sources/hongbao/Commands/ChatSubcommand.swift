@@ -5,6 +5,7 @@ internal import Basics
 internal import ChatCommands
 internal import Foundation
 internal import Lottery
+internal import OperatorSettings
 internal import Resources
 
 /// `hongbao chat`: one message a line on standard input, its answer on standard output.

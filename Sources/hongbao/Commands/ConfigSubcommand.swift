@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import OperatorSettings
 
 /// `hongbao config`: what holds, and where it came from.
 struct ConfigSubcommand: AsyncParsableCommand {

@@ -1,6 +1,7 @@
 internal import Activities
 internal import Basics
 internal import Lottery
+internal import OperatorSettings
 internal import SQLiteStore
 
 /// Why a backup or a restore was refused, as an operator reads it.

@@ -1,6 +1,8 @@
 internal import Activities
 internal import ArgumentParser
+internal import ChatPlatforms
 internal import Foundation
+internal import OperatorSettings
 internal import WebServer
 
 /// `hongbao doctor`: what is well, what is not, and what to do about it. Changes nothing.

@@ -1,3 +1,5 @@
+internal import OperatorSettings
+
 /// One line of what `hongbao doctor` says.
 struct Finding {
     enum Mark: String {

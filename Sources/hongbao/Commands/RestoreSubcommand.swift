@@ -2,6 +2,7 @@ internal import Activities
 internal import ArgumentParser
 internal import Basics
 internal import Foundation
+internal import OperatorSettings
 internal import SQLiteStore
 
 /// `hongbao restore`: puts a backup in the database's place, and takes an operator's word that draws may go on without

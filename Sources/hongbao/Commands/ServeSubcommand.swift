@@ -6,6 +6,7 @@ internal import Foundation
 internal import Logging
 internal import NIOConcurrencyHelpers
 internal import NIOSSL
+internal import OperatorSettings
 internal import ServiceLifecycle
 internal import WebServer
 

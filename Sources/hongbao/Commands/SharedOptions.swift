@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import OperatorSettings
 
 /// What every command that reads the configuration takes.
 struct SharedOptions: ParsableArguments {
@@ -16,7 +17,7 @@ struct SharedOptions: ParsableArguments {
         var overrides = more
         if let database { overrides["database"] = [database] }
         if let language { overrides["language"] = [language] }
-        return try await HongbaoConfiguration(
+        return try HongbaoConfiguration(
             file: config ?? HongbaoConfiguration.defaultFile, isRequired: config != nil, overrides: overrides)
     }
 }

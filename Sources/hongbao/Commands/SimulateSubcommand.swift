@@ -5,6 +5,7 @@ internal import Basics
 internal import ChatCommands
 internal import Foundation
 internal import Lottery
+internal import OperatorSettings
 
 /// `hongbao simulate`: what an activity would give out, before it starts.
 struct SimulateSubcommand: AsyncParsableCommand {
@@ -34,7 +35,7 @@ struct SimulateSubcommand: AsyncParsableCommand {
         switch folders.activity(inFile: file) {
         case .success(let parsed): activity = parsed
         case .failure(let fault):
-            let words = try await HongbaoConfiguration().replyWriter()
+            let words = try HongbaoConfiguration().replyWriter()
             throw RefusedCommand(text: words.text(for: .init(.badArgument(fault.refusal)), role: .admin))
         }
         if Terminal.hasErrorReader { FileHandle.standardError.write(Data("正在模拟… simulating…\r".utf8)) }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Basics
 internal import Foundation
 internal import Lottery
+internal import OperatorSettings
 
 /// `hongbao verify`: checks an exported ledger, row by row.
 struct VerifySubcommand: AsyncParsableCommand {
@@ -82,7 +83,12 @@ struct VerifySubcommand: AsyncParsableCommand {
 
 /// What `hongbao verify` prints.
 enum VerificationReport {
+    /// What stands in the file is part of it, but adds no line: a name could look like a verdict.
     static func text(_ report: LedgerReport) -> String {
+        lines(report).map { $0.withoutControls() }.joined(separator: "\n")
+    }
+
+    private static func lines(_ report: LedgerReport) -> [String] {
         var lines: [String] = []
         if let activity = report.activity { lines.append("活动 activity: \(activity)") }
         lines.append("已校验 rows: \(report.rowCount)")
@@ -91,7 +97,7 @@ enum VerificationReport {
             lines.append("✗ 第 \(bad.line) 行\(seq) 不成立：\(bad.fault.chineseText)")
             lines.append("✗ Line \(bad.line) is bad: \(bad.fault)")
             lines.append("此行之前的内容成立。Everything before this line holds.")
-            return lines.joined(separator: "\n")
+            return lines
         }
         for round in report.rounds {
             let state = round.closedAt == nil ? "进行中 open" : "已结束 closed"
@@ -126,7 +132,7 @@ enum VerificationReport {
         case .isMissing:
             lines.append("✗ 账本里没有所给校验码：有行被删改，或不是同一账本。No row has the given head: rows were dropped or rebuilt.")
         }
-        return lines.joined(separator: "\n")
+        return lines
     }
 
     private static func reason(_ beginning: RoundBeginning) -> String {

@@ -3,6 +3,7 @@ internal import ActivityFiles
 internal import Basics
 internal import Foundation
 internal import Lottery
+internal import OperatorSettings
 
 /// Activity files on disk: read from one folder, written to another.
 struct ActivityFolders: ActivityLibrary {

@@ -1,18 +1,10 @@
 internal import Activities
 internal import ArgumentParser
+internal import OperatorSettings
 internal import SQLiteStore
 internal import WebServer
 
-/// A fault as the person at the terminal reads it: Chinese first, English beside it. Ends the program with exit code 1.
-struct OperatorMessage: Error, CustomStringConvertible {
-    let chinese: String
-    let english: String
-
-    init(_ chinese: String, _ english: String) {
-        self.chinese = chinese
-        self.english = english
-    }
-
+extension OperatorMessage {
     init(_ error: StoreError) {
         let chinese =
             switch error.code {
@@ -65,6 +57,4 @@ struct OperatorMessage: Error, CustomStringConvertible {
         default: error
         }
     }
-
-    var description: String { "\(chinese)\n\(english)" }
 }

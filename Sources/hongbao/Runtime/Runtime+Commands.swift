@@ -1,6 +1,7 @@
 internal import Activities
 internal import Basics
 internal import ChatCommands
+internal import OperatorSettings
 
 extension Runtime {
     /// Who the audit log names for what is done at the command line.

@@ -3,13 +3,16 @@ internal import Basics
 internal import ChatCommands
 internal import Foundation
 internal import Logging
+internal import OperatorSettings
 internal import SQLiteStore
 internal import ServiceLifecycle
 internal import UnixSignals
 
-#if canImport(CoreFoundation)
+#if canImport(Glibc)
     // Which module owns the C library's structures depends on the order in which files are compiled.
+    internal import CDispatch
     internal import CoreFoundation
+    internal import Glibc
 #endif
 
 /// What every command that decides something needs, put together.
