@@ -203,7 +203,8 @@ let package = Package(
         .executableTarget(
             name: "hongbao-torture",
             dependencies: [
-                "Basics", "Simulator", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Basics", "Simulator", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Torture/Program", swiftSettings: swiftSettings),
         // What `make test` runs last: looks through the output of everything before.

@@ -182,14 +182,46 @@ struct HeadsFileTests {
         #expect(try heads(database).map(\.seq) == [8])
     }
 
-    @Test func theFileOfAnotherDatabaseRefusesNothingAndLosesNothing() async throws {
+    /// Nothing else tells a new one from one that was lost.
+    @Test func aDatabaseThatIsGoneIsNotBegunAnew() async throws {
+        let database = try await DrawnDatabase(draws: 5)
+        let (folder, path) = (database.folder, database.folder.path())
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder.url.path) where !name.hasSuffix(".heads")
+        {
+            try FileManager.default.removeItem(atPath: folder.path(name))
+        }
+        #expect(gaps(database)?.map(\.issued.receipt.description) == ["spring-5"])
+        #expect(gaps(database)?.map(\.missingCount) == [6])
+        #expect(!FileManager.default.fileExists(atPath: path))
+        // An operator may begin anew.
+        try await SQLiteStore.accept(
+            SQLiteStore.issuedState(path: path).gaps, path: path, at: Instant(milliseconds: 1_802_232_000_000))
+        let audit = try folder.withDatabase { try String.fetchAll($0, sql: "SELECT before FROM bot_audit_log") }
+        #expect(audit.count == 1 && audit.first?.hasPrefix("spring-5 ") == true)
+        try await SQLiteStore(path: path).close()
+        #expect(try heads(database).isEmpty)
+    }
+
+    @Test func aDatabaseInThePlaceOfAnotherIsRefusedUntilThatIsAccepted() async throws {
         let (first, second) = (try await DrawnDatabase(draws: 9), try await DrawnDatabase(draws: 2))
-        // Given both in one place, one after the other, the side file staying
-        let older = try second.folder.bytes()
         try second.folder.write(try first.folder.bytes("hongbao.db.heads"), to: "hongbao.db.heads")
+        let path = second.folder.path()
+        let missing = try #require(gaps(second))
+        #expect(missing.map(\.issued.seq) == [9])
+        try await SQLiteStore.accept(missing, path: path, at: Instant(milliseconds: 0))
+        #expect(try heads(second).map(\.seq) == [2])
+        try await second.draw(3...4)
+    }
+
+    @Test func eachOfTwoDatabasesInOnePlaceIsGuardedByItsOwnRecord() async throws {
+        let (first, second) = (try await DrawnDatabase(draws: 9), try await DrawnDatabase(draws: 2))
+        // Given both in one place, one after the other, and both in the side file
+        let older = try second.folder.bytes()
+        let others = try first.folder.bytes("hongbao.db.heads").dropFirst(HeadRecord.size)
+        try second.folder.write(try second.folder.bytes("hongbao.db.heads") + others, to: "hongbao.db.heads")
         try await second.draw(3...4)
         #expect(try Set(heads(second).map(\.seq)) == [9, 4])
-        // Then each is still guarded by its own record.
+        // Then an older one is noticed, and the other is as it was left.
         try second.folder.write(older)
         #expect(gaps(second)?.map(\.issued.seq) == [4])
         try second.folder.write(try first.folder.bytes())

@@ -1,5 +1,6 @@
 import Basics
 import Simulator
+import TestSupport
 import Testing
 
 /// Whole simulated events. `make torture` runs many more.
@@ -16,7 +17,8 @@ struct SimulationTests {
         // A simulation in which nothing happens finds nothing.
         #expect(total.draws > 200)
         #expect(total.repeated > 200)
-        #expect(total.crashes.count == 6)
+        #expect(total.crashes.count == FaultyStore.Fault.allCases.count)
+        #expect(total.jumpsBackAnHour > 0)
         #expect(total.failedReads > 0 && total.clockJumps > 0 && total.edits > 0 && total.restarts >= 20)
         for code in [
             "won", "missed", "already_won", "game_id_used", "queued", "blocked", "maintenance", "rate_limited",

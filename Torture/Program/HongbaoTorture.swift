@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Basics
 internal import Foundation
 internal import Simulator
+internal import TestSupport
 
 /// `make torture`: simulated events, one seed after the other, until time is over or a promise breaks.
 @main
@@ -42,7 +43,27 @@ struct HongbaoTorture: AsyncParsableCommand {
             }
             next &+= 1
         } while seed == nil && start.duration(to: .now) < .seconds(seconds)
-        report(total, from: first, to: next &- 1, in: start.duration(to: .now) / .seconds(1))
+        let real = start.duration(to: .now) / .seconds(1)
+        report(total, from: first, to: next &- 1, in: real)
+        if seed == nil, real >= 10 { try requireWorth(total, in: real) }
+    }
+
+    /// A run in which little happened finds little.
+    private func requireWorth(_ tally: Simulation.Tally, in real: Double) throws {
+        var reasons: [String] = []
+        if Double(tally.virtualMilliseconds) / 1000 < 1000 * real {
+            reasons.append("less than 1000 times as fast as life")
+        }
+        if tally.crashes.count < FaultyStore.Fault.allCases.count { reasons.append("not every kind of crash") }
+        let counts = [
+            "draws": tally.draws, "stored answers told again": tally.repeated, "planned ends": tally.restarts,
+            "failed reads": tally.failedReads, "clock jumps back an hour": tally.jumpsBackAnHour,
+            "clock jumps ahead ten years": tally.jumpsTenYearsAhead, "edits": tally.edits,
+        ]
+        reasons += counts.filter { $0.value == 0 }.map { "no \($0.key)" }.sorted()
+        guard !reasons.isEmpty else { return }
+        print("not worth much: \(reasons.joined(separator: ", "))")
+        throw ExitCode(1)
     }
 
     private func simulate(_ seed: UInt64) async throws -> Simulation.Tally {

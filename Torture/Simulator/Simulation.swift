@@ -28,6 +28,10 @@ public struct Simulation {
         public var restarts = 0
         public var failedReads = 0
         public var clockJumps = 0
+        /// Of these.
+        public var jumpsBackAnHour = 0
+        /// Of these.
+        public var jumpsTenYearsAhead = 0
         public var edits = 0
         /// How often each code was told.
         public var codes: [String: Int] = [:]
@@ -47,6 +51,8 @@ public struct Simulation {
             restarts += other.restarts
             failedReads += other.failedReads
             clockJumps += other.clockJumps
+            jumpsBackAnHour += other.jumpsBackAnHour
+            jumpsTenYearsAhead += other.jumpsTenYearsAhead
             edits += other.edits
             codes.merge(other.codes, uniquingKeysWith: +)
             heads += other.heads
@@ -64,6 +70,8 @@ public struct Simulation {
 
         public var description: String { "seed \(seed), step \(step): \(promise)" }
     }
+
+    private static let tenYears: Int64 = 10 * 365 * 86_400
 
     private struct Sent {
         let question: Witness.Exchange.Question
@@ -253,7 +261,7 @@ public struct Simulation {
         case ..<16: jump(seconds: -3600)
         case ..<40: jump(seconds: -Int64(random.below(90)))
         case ..<54: jump(seconds: 86_400)
-        case ..<56: jump(seconds: 10 * 365 * 86_400)
+        case ..<56: jump(seconds: Self.tenYears)
         case ..<700: pass(milliseconds: Int64(random.below(400)))
         default: pass(milliseconds: Int64(random.below(15_000)))
         }
@@ -262,6 +270,8 @@ public struct Simulation {
     private mutating func jump(seconds: Int64) {
         clock.advance(seconds: seconds)
         tally.clockJumps += 1
+        if seconds == -3600 { tally.jumpsBackAnHour += 1 }
+        if seconds == Self.tenYears { tally.jumpsTenYearsAhead += 1 }
         say("the clock jumps \(seconds) s")
     }
 
@@ -477,10 +487,14 @@ public struct Simulation {
         }
         do {
             while try await service.processNext() {}
-            try await store.close()
         } catch {
             throw BrokenPromise("the end failed: \(error)")
         }
+        let isCloseFailing = isOneIn(6)
+        store.failClose(isCloseFailing)
+        // Everything was written before: that the file could not be closed well loses nothing.
+        let hasClosed = (try? await store.close()) != nil
+        try expect(hasClosed != isCloseFailing, "the close \(hasClosed ? "succeeded" : "failed")")
         _ = store.takeCommitted()
         witness.endWell()
         try await restart(isAcknowledged: true)
@@ -524,6 +538,10 @@ public struct Simulation {
                 let replies = try await service.pendingReplies(through: endpoint, limit: .max)
                 try witness.checkOutbox(replies, through: endpoint)
             }
+            try witness.checkOutbox(
+                endpoints: await store.endpointsOfPendingReplies(),
+                queued: await store.destinationsOfQueuedUsers(
+                    since: clock.now.advanced(bySeconds: -Int64(random.below(3600))), limit: 1 + random.below(50)))
         } catch let error as StoreError {
             throw BrokenPromise("the outbox cannot be read: \(error)")
         }

@@ -141,6 +141,13 @@ struct Witness {
             written == (row.map { [$0] } ?? []), "statistics \(written) instead of \(row.map { "\($0)" } ?? "none")")
         try compareGate(with: disk)
         try compareStock(with: disk)
+        try checkLedgers(disk)
+        // Of what was told long ago a part; all of it at each start.
+        let receipts = acknowledged.keys.sorted { ($0.seq, $0.activity) < ($1.seq, $1.activity) }
+        for receipt in receipts.dropFirst(Int(now.milliseconds.magnitude % 16)).enumerated()
+        where receipt.offset % 16 == 0 {
+            try check(receipt.element, on: disk)
+        }
     }
 
     private mutating func takeEdits(now: Instant) {
@@ -702,22 +709,43 @@ struct Witness {
 
     /// Everything that was ever acknowledged, once more, and the ledgers.
     mutating func check(_ disk: MemoryStore.Disk) throws(BrokenPromise) {
-        for (receipt, told) in acknowledged {
-            let (row, win) = disk.look { ($0.row(receipt), $0.win(receipt)) }
-            guard let row, case .draw(let entry) = row.event, row.hash.shortHex == told.hash, entry.award == told.award,
-                told.award == nil || win?.award == told.award
-            else { throw BrokenPromise("\(receipt) was told and is not stored any more") }
-        }
+        for receipt in acknowledged.keys { try check(receipt, on: disk) }
         for receipt in voided {
             try expect(disk.look { $0.win(receipt)?.voidedAt } != nil, "\(receipt) was told to be void and is not")
         }
         for (user, gameID) in bindings {
             try expect(disk.look { $0.binding(of: user) } == gameID, "\(user) is not bound to \(gameID.text)")
         }
+        try checkLedgers(disk)
+    }
+
+    private func check(_ receipt: Receipt, on disk: MemoryStore.Disk) throws(BrokenPromise) {
+        let (row, win) = disk.look { ($0.row(receipt), $0.win(receipt)) }
+        guard let told = acknowledged[receipt], let row, case .draw(let entry) = row.event,
+            row.hash.shortHex == told.hash, entry.award == told.award, told.award == nil || win?.award == told.award
+        else { throw BrokenPromise("\(receipt) was told and is not stored any more") }
+    }
+
+    private mutating func checkLedgers(_ disk: MemoryStore.Disk) throws(BrokenPromise) {
         for id in activities.keys.sorted() {
             let rows = disk.look { $0.ledger(of: id) }
             try activities[id]?.verify(rows)
         }
+    }
+
+    /// Compares the endpoints that have something to be sent with those that must, and whom a promotion would find.
+    func checkOutbox(
+        endpoints: Set<String>, queued: [(user: UserID, destination: Destination)]
+    ) throws(BrokenPromise) {
+        let due = Set(messages.values.filter { $0.isPending && !isLapsed($0) }.compactMap { $0.destination?.endpoint })
+        try expect(due.isSubset(of: endpoints), "\(due.subtracting(endpoints)) have replies and are not named")
+        for (user, destination) in queued {
+            let isKnown = messages.values.contains {
+                $0.user == user && $0.code == .queued && $0.destination == destination
+            }
+            try expect(isKnown, "\(user) was never told to wait at \(destination.address)")
+        }
+        try expect(Set(queued.map(\.user)).count == queued.count, "a user who waits is named twice")
     }
 
     /// Compares what waits to be sent with what must.

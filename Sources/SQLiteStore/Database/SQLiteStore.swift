@@ -103,15 +103,19 @@ public final class SQLiteStore: Store {
                 let lock = try FileLock(besideDatabase: path)
                 let isThere = FileManager.default.fileExists(atPath: path)
                 let ownLock = isThere ? try FileLock(ofDatabase: path) : nil
-                if !isThere { try Self.create(path) }
                 let headsPath = HeadsFile.path(besideDatabase: path)
                 let issued = try HeadsFile.contents(at: headsPath)
-                try Self.checkFile(path, mayBeMissing: true) { db in
-                    let gaps = try HeadsComparison.gaps(in: db, issued)
+                func check(_ gaps: [LedgerGap]) throws {
                     guard gaps.isEmpty || gaps == acceptance?.gaps else {
                         throw OutdatedDatabase(database: path, gaps: gaps)
                     }
                 }
+                if !isThere {
+                    // Something was issued here: a new database would issue it again.
+                    try check(HeadsComparison.gapsOfNothing(issued))
+                    try Self.create(path)
+                }
+                try Self.checkFile(path, mayBeMissing: true) { try check(HeadsComparison.gaps(in: $0, issued)) }
                 let pool = try DatabasePool(path: path, configuration: Self.configuration)
                 let locks = [lock, try ownLock ?? FileLock(ofDatabase: path)]
                 try self.init(
@@ -122,7 +126,8 @@ public final class SQLiteStore: Store {
                     HeadsComparison.report(issued, try HeadsComparison.heads(in: db), path: headsPath, to: logger)
                 }
                 try pool.writeWithoutTransaction { db in
-                    hot.heads = try HeadsComparison.begin(at: headsPath, issued, db, database: path)
+                    hot.heads = try HeadsComparison.begin(
+                        at: headsPath, issued, db, database: path, isLossAccepted: acceptance != nil)
                 }
             case .readOnly:
                 try Self.checkFile(path, mayBeMissing: false)

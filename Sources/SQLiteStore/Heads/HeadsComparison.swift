@@ -7,10 +7,17 @@ internal import Lottery
 
 /// Compares a database with what its ``HeadsFile`` says was issued from it.
 enum HeadsComparison {
-    /// What the database lacks, in the order of the file; empty for a database without tables.
+    /// What a database that is not there lacks, or one without tables.
+    static func gapsOfNothing(_ contents: HeadsFile.Contents) -> [LedgerGap] {
+        contents.issued(from: nil).compactMap { LedgerGap(issued: $0, row: nil, found: nil) }
+    }
+
+    /// What the database lacks, in the order of the file.
     static func gaps(in db: Database, _ contents: HeadsFile.Contents) throws -> [LedgerGap] {
-        guard try db.tableExists("bot_draw_ledger"), let identity = try identity(of: db) else { return [] }
-        return try contents.heads(of: identity).compactMap { issued in
+        guard try db.tableExists("bot_draw_ledger"), let identity = try identity(of: db) else {
+            return gapsOfNothing(contents)
+        }
+        return try contents.issued(from: identity).compactMap { issued in
             let row = try Data.fetchOne(
                 db, sql: "SELECT hash FROM bot_draw_ledger WHERE activity_id = ? AND seq = ?",
                 arguments: [issued.activity.text, issued.seq])
@@ -42,10 +49,15 @@ enum HeadsComparison {
     }
 
     /// Brings the file up to date with the database, which may have gone on without it, and keeps it so.
+    ///
+    /// - Parameter isLossAccepted: Whether an operator gave up what the file had and the database has not: records of others
+    ///   in whose place the database lies are dropped then.
     static func begin(
-        at path: String, _ contents: HeadsFile.Contents, _ db: Database, database: String
+        at path: String, _ contents: HeadsFile.Contents, _ db: Database, database: String, isLossAccepted: Bool
     ) throws -> HeadsFile? {
         guard let identity = try identity(of: db) else { return nil }
+        let isStranger = contents.heads(of: identity).isEmpty
+        let contents = isStranger && isLossAccepted ? HeadsFile.Contents() : contents
         let file = try HeadsFile(at: path, contents: contents, identity: identity, database: database)
         let known = Set(contents.heads(of: identity))
         for head in try heads(in: db) where !known.contains(head) { try file.note(head) }
@@ -101,7 +113,9 @@ package struct LossAcceptance: Sendable {
 extension SQLiteStore {
     /// How the database at `path` stands to what was issued from it. Works beside a writer and changes nothing.
     ///
-    /// - Throws: ``StoreError``.
+    /// A database that is gone lacks everything.
+    ///
+    /// - Throws: ``StoreError``, also when nothing was ever issued from a database that is not there.
     public static func issuedState(path: String) throws -> IssuedState {
         do {
             let file = HeadsFile.path(besideDatabase: path)
@@ -113,6 +127,10 @@ extension SQLiteStore {
                 contents = try HeadsFile.contents(at: file)
             }
             var state = IssuedState(isThere: contents.isThere, damagedCount: contents.damaged.count)
+            if !contents.records.isEmpty, !FileManager.default.fileExists(atPath: path) {
+                state.gaps = HeadsComparison.gapsOfNothing(contents)
+                return state
+            }
             try checkFile(path, mayBeMissing: false, acceptsOlder: true) { db in
                 state.gaps = try HeadsComparison.gaps(in: db, contents)
                 state.isNeeded = try !HeadsComparison.heads(in: db).isEmpty

@@ -16,8 +16,8 @@ internal import Lottery
 /// process ends, never behind an answer. It is not synced with each batch: after a loss of power it may be behind, and
 /// then it lets an older database pass but refuses no good one.
 ///
-/// Records carry the identity of their database: those of another one that once lay under the same name stay, and
-/// mean nothing to this one.
+/// Records carry the identity of their database. Those of another one that once lay under the same name stay, and mean
+/// nothing to one that has records of its own.
 final class HeadsFile {
     /// What stands in the file.
     struct Contents {
@@ -28,8 +28,15 @@ final class HeadsFile {
         var damaged: [Int] = []
         var placeCount = 1
 
-        func heads(of identity: DatabaseIdentity) -> [IssuedHead] {
+        func heads(of identity: DatabaseIdentity?) -> [IssuedHead] {
             records.sorted { $0.key < $1.key }.map(\.value).filter { $0.identity == identity }.map(\.head)
+        }
+
+        /// What a database of this identity must hold. One that nothing was ever issued from lies in the place of those
+        /// that something was, and lacks all of it.
+        func issued(from identity: DatabaseIdentity?) -> [IssuedHead] {
+            let own = heads(of: identity)
+            return own.isEmpty ? records.sorted { $0.key < $1.key }.map(\.value.head) : own
         }
     }
 

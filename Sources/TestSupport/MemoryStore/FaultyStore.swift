@@ -27,6 +27,7 @@ public final class FaultyStore: Store {
         var fault: Fault?
         var failingReads = 0
         var committed: Changes?
+        var isCloseFailing = false
     }
 
     private let store: any Store
@@ -41,6 +42,9 @@ public final class FaultyStore: Store {
 
     /// The next reads fail, so many of them.
     public func failReads(_ count: Int) { state.withLockedValue { $0.failingReads = count } }
+
+    /// Whether the close fails. The store is closed all the same.
+    public func failClose(_ isFailing: Bool) { state.withLockedValue { $0.isCloseFailing = isFailing } }
 
     /// What the last batch wrote, whatever its caller was told; nil when nothing was written since the last call.
     public func takeCommitted() -> Changes? { state.withLockedValue { $0.committed.take() } }
@@ -102,5 +106,10 @@ public final class FaultyStore: Store {
     ) async throws -> [(user: UserID, destination: Destination)] {
         try await reading { try await store.destinationsOfQueuedUsers(since: moment, limit: limit) }
     }
-    public func close() async throws { try await store.close() }
+    public func close() async throws {
+        try await store.close()
+        if state.withLockedValue({ $0.isCloseFailing }) {
+            throw StoreError(code: .failed, message: "simulated: the close failed")
+        }
+    }
 }

@@ -18,7 +18,11 @@ enum DatabaseFindings {
                 findings += log(path)
             }
         } else {
-            findings.append(.good("数据库 \(path) 还不存在，首次启动时创建", "The database \(path) will be made at the first start"))
+            let wasThere = (try? SQLiteStore.issuedState(path: path).gaps.isEmpty) == false
+            findings +=
+                wasThere
+                ? receipts(path)
+                : [.good("数据库 \(path) 还不存在，首次启动时创建", "The database \(path) will be made at the first start")]
         }
         findings += place(path)
         findings += disk(path)
