@@ -297,8 +297,12 @@ struct Witness {
         try expect(Self.isReading(request.content), "\(request.content) was answered with an error")
         // What could not be read was decided, so it was neither too old nor over the limit; a stored answer is not
         // told from a first one.
-        if let key = request.key, let known = messages[key], !isLapsed(known) { return }
-        if let key = request.key, messages[key] != nil { messages[key] = nil }
+        if let key = request.key, let known = messages[key] {
+            // A lapsed message is forgotten with one of the next batches, not at once: until then it is answered again.
+            let isDecidedAnew = disk.look { $0.message(key)?.at } != known.at
+            guard isLapsed(known), isDecidedAnew else { return }
+            messages[key] = nil
+        }
         guard case .command(let command) = request.content else { return }
         _ = isLimited(request, now)
         if !command.name.isForAdmins {
