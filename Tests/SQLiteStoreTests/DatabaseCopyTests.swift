@@ -323,12 +323,39 @@ struct DatabaseCopyTests {
         try await queue.write { try $0.execute(sql: "UPDATE bot_draw_ledger SET at_ms = at_ms + 1 WHERE seq = 3") }
         try queue.close()
         #expect(throws: DatabaseCopy.Refusal.self) { try DatabaseCopy.restore(backup, to: path, at: Self.moment) }
-        #expect(throws: StoreError.self) {
+        #expect(throws: DatabaseCopy.Refusal.unusable(.missing, cause: nil)) {
             try DatabaseCopy.restore(database.folder.path("none.db"), to: path, at: Self.moment)
         }
         #expect(throws: DatabaseCopy.Refusal.same) { try DatabaseCopy.restore(path, to: path, at: Self.moment) }
         #expect(try database.folder.bytes() == before)
         try await database.draw(21...21)
+    }
+
+    @Test func restoresOfTheSameSecondKeepEachDatabase() async throws {
+        let database = try await DrawnDatabase(draws: 4)
+        let path = database.folder.path()
+        let backup = database.folder.path("backup.db")
+        try DatabaseCopy.backUp(path, to: backup)
+        let kept = try (1...3).map { _ in
+            try #require(try DatabaseCopy.restore(backup, to: path, at: Self.moment).kept)
+        }
+        #expect(
+            kept.map { $0.components(separatedBy: "hongbao.db.before-restore-").last }
+                == ["20270210T040000Z", "20270210T040000Z-2", "20270210T040000Z-3"])
+        for path in kept { #expect(try SQLiteStore.report(path: path, isThorough: true).faults.isEmpty) }
+    }
+
+    @Test func aSideFileThatIsNotOursStopsARestoreBeforeItChangesAnything() async throws {
+        let database = try await DrawnDatabase(draws: 4)
+        let path = database.folder.path()
+        let backup = database.folder.path("backup.db")
+        try DatabaseCopy.backUp(path, to: backup)
+        try database.folder.write(Data(repeating: 0x61, count: 4096), to: "hongbao.db.heads")
+        let before = try database.folder.bytes()
+        let error = #expect(throws: StoreError.self) { try DatabaseCopy.restore(backup, to: path, at: Self.moment) }
+        #expect(error?.code == .unusableSideFile)
+        #expect(try database.folder.bytes() == before)
+        #expect(try !names(database.folder).contains { $0.contains("restor") })
     }
 
     @Test func aDatabaseThatCannotBeReadIsKeptAsItIs() async throws {

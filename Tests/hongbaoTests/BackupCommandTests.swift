@@ -2,6 +2,8 @@ import Foundation
 import GRDB
 import Testing
 
+@testable import hongbao
+
 /// `hongbao backup` and `hongbao restore` as an operator meets them.
 @Suite struct BackupCommandTests {
     private static let activity = """
@@ -231,7 +233,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ["restore"], ["restore", "a.db", "--accept-lost-draws"], ["backup"],
+        ["restore"], ["restore", "a.db", "--accept-lost-draws"], ["restore", "a.db", "--yes"], ["backup"],
     ])
     func wrongUsageEndsWith64(_ arguments: [String]) throws {
         let folder = try TemporaryFolder()
@@ -241,12 +243,61 @@ import Testing
     @Test func whatIsNoBackupIsRefusedAndNothingChanges() throws {
         let folder = try opened()
         _ = try folder.file("text.db", String(repeating: "no database ", count: 100))
+        _ = try folder.file("empty.db", "")
+        #expect(try run(folder, "backup", "whole.db").status == 0)
+        let whole = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/whole.db"))
+        try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: folder.path + "/half.db"))
         let before = try contents(folder)
-        for (name, text) in [("text.db", "不是本版本 hongbao 的数据库"), ("none.db", "打不开"), ("hongbao.db", "就是正在用的数据库")] {
+        for (name, chinese, english) in [
+            ("text.db", "text.db 不是本版本 hongbao 能恢复的备份", "Use another backup."),
+            ("empty.db", "empty.db 不是本版本 hongbao 能恢复的备份", "Use another backup."),
+            ("none.db", "没有备份文件 none.db", "Check the name of the file."),
+            ("half.db", "备份 half.db 已损坏", "Use another backup."),
+            ("hongbao.db", "就是正在用的数据库", "not a backup"),
+        ] {
             let result = try run(folder, "restore", name)
             #expect(result.status == 1)
-            #expect(result.errors.contains(text), "\(result.errors)")
+            #expect(result.errors.contains(chinese) && result.errors.contains(english), "\(result.errors)")
+            // What the operator named is the backup, and one sentence says that all is as before.
+            #expect(!result.errors.contains("--database") && !result.errors.contains("restore a backup"))
+            #expect(result.errors.components(separatedBy: "Nothing was changed").count == 2, "\(result.errors)")
         }
         #expect(try contents(folder) == before)
+    }
+
+    // MARK: What it prints to be copied
+
+    @Test func theCommandsThatItPrintsRunAlsoWithASpaceInTheName() throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.file("spring.yaml", Self.activity)
+        let database = "it's my.db"
+        for arguments in [
+            ["activity", "import", "spring.yaml"], ["activity", "start", "spring"], ["backup", "a.db"],
+        ] {
+            #expect(try Program.run(arguments + ["--database", database], in: folder.path).status == 0)
+        }
+        let drawn = try Program.run(
+            ["chat", "--json", "--database", database], in: folder.path, input: Self.lines(1...3))
+        #expect(drawn.status == 0)
+        let restored = try run(folder, "restore", "a.db", "--database", database)
+        #expect(restored.lines.contains { $0.hasPrefix("换上的数据库是 /") && $0.contains("/\(database)。") })
+        let commands = restored.lines.filter { $0.hasPrefix("  hongbao ") }
+        #expect(commands.count == 2, "\(restored.output)")
+        let elsewhere = try TemporaryFolder()
+        for command in commands {
+            let typed = command.replacingOccurrences(of: "--accept-lost-draws", with: "--accept-lost-draws --yes")
+            // As absolute as they are, from anywhere else as well.
+            let result = try Shell.run(typed, in: elsewhere.path)
+            #expect(result.status == 0, "\(typed)\n\(result.text)")
+        }
+    }
+
+    @Test(arguments: [
+        ("/var/lib/hongbao.db", "/var/lib/hongbao.db"), ("my db", "'my db'"), ("it's", #"'it'\''s'"#), ("", "''"),
+        ("$(rm)", "'$(rm)'"), ("~x", "'~x'"),
+    ])
+    func aPathIsOneWordOfAShell(_ text: String, _ word: String) throws {
+        #expect(ShellWord.quoted(text) == word)
+        #expect(try Shell.run("printf %s \(ShellWord.quoted(text))", in: "/").text == text)
     }
 }

@@ -265,6 +265,34 @@ import Testing
         for name in ["tmpfs", "overlay", "9p", "fuse.x"] { #expect(try mark(name) == .warning) }
     }
 
+    @Test func howTheDatabaseIsWrittenIsReadFromIt() throws {
+        let folder = try TemporaryFolder()
+        func lines() throws -> [String] {
+            try doctor("admins: [\"qq:1\"]\n", in: folder, ["--offline"]).lines
+                .filter { $0.contains("WAL") || $0.contains("synchronous") }
+        }
+        // Of a file that is not there, or none of ours, nothing is said.
+        #expect(try lines().isEmpty)
+        _ = try folder.file("hongbao.db", String(repeating: "no database ", count: 500))
+        #expect(try lines().isEmpty)
+        try FileManager.default.removeItem(atPath: folder.path + "/hongbao.db")
+        #expect(try Program.run(["chat", "--json"], in: folder.path).status == 0)
+        #expect(try lines().map { $0.hasPrefix("✓ 数据库是 WAL 模式") } == [true])
+        // As a backup is that was put in its place,
+        let path = folder.path + "/hongbao.db"
+        let database = try DatabaseQueue(path: path)
+        try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = DELETE") }
+        try database.close()
+        let before = try Data(contentsOf: URL(fileURLWithPath: path))
+        #expect(try lines().map { $0.hasPrefix("✓ 数据库不是 WAL 模式") } == [true])
+        // and as a writer must never have it.
+        let descriptor = open(path, O_RDONLY)
+        defer { close(descriptor) }
+        #expect(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+        #expect(try lines().map { $0.hasPrefix("✗ 数据库正在使用，却不是 WAL 模式") } == [true])
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+    }
+
     @Test func theFileOfIssuedReceiptsIsLookedAt() throws {
         let folder = try TemporaryFolder()
         _ = try folder.file(

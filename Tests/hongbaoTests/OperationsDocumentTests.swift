@@ -161,13 +161,25 @@ import Testing
         #expect(result.text.contains("绑定成功") && result.text.contains("现在没有开放的抽奖活动"), "\(result.text)")
     }
 
-    /// With the folder of backups in the test's own, without `sudo` and without a service to stop.
+    /// With every folder in the test's own, without another user and without a service to stop: what `systemd-run` would
+    /// run runs in the folder that it is given.
     private static func typed(_ text: String, in folder: TemporaryFolder) -> String {
-        text.replacingOccurrences(of: "/var/backups/hongbao", with: folder.path + "/backups")
+        text.replacing(/\s*\\\n\s*/, with: " ")
+            .replacing(/sudo systemd-run [^\n]*--working-directory=(\S+) [^\n]*(?=\/usr\/local\/bin\/hongbao )/) {
+                "cd \($0.1) && "
+            }
+            .replacingOccurrences(of: "sudo install -d -m 0700 -o hongbao -g hongbao", with: "mkdir -p")
+            .replacingOccurrences(of: "/var/backups/hongbao", with: folder.path + "/backups")
             .replacingOccurrences(of: "/var/lib/hongbao", with: folder.path)
-            .replacingOccurrences(of: "/usr/local/bin/hongbao", with: "hongbao")
-            .replacingOccurrences(of: "/etc/hongbao", with: folder.path)
+            .replacingOccurrences(of: "/usr/local/bin/hongbao", with: Program.path)
+            .replacingOccurrences(of: "/etc/hongbao", with: folder.path + "/etc")
             .replacingOccurrences(of: "sudo systemctl", with: "true")
+    }
+
+    /// Where the service's configuration lies for a test, which names a database of its own.
+    private static func configure(_ folder: TemporaryFolder) throws {
+        try FileManager.default.createDirectory(atPath: folder.path + "/etc", withIntermediateDirectories: false)
+        _ = try folder.file("etc/hongbao.yaml", "database: service.db\n")
     }
 
     @Test func theChapterOnBackupsCanBeFollowed() throws {
@@ -176,10 +188,13 @@ import Testing
         let steps = Document.blocks("sh", in: section)
         try #require(steps.count == 3)
         let folder = try TemporaryFolder()
+        try Self.configure(folder)
         _ = try folder.file(
             "all.yaml", "id: all\nname: 全服\nawards:\n  - {id: bao, prefix: 低保, name: 金币, kind: DI_BAO}\n")
-        func run(_ script: String) throws -> String {
-            let result = try Shell.run("set -e; " + Self.typed(script, in: folder), in: folder.path)
+        // Who types the lines is anywhere.
+        let elsewhere = try TemporaryFolder()
+        func run(_ script: String, in place: TemporaryFolder) throws -> String {
+            let result = try Shell.run("set -e; " + Self.typed(script, in: folder), in: place.path)
             #expect(result.status == 0, "\(script)\n\(result.text)")
             return result.text
         }
@@ -187,26 +202,55 @@ import Testing
             let lines = ["绑定 角色", "抽奖"].map {
                 #"{"platform":"qq","user":"\#(user)","chat":"g","text":"\#($0)"}"# + "\n"
             }
-            return try Program.run(["chat", "--json"], in: folder.path, input: lines.joined()).status
+            return try Program.run(
+                ["chat", "--json", "--database", "service.db"], in: folder.path, input: lines.joined()
+            ).status
         }
-        _ = try run("mkdir backups; hongbao activity import all.yaml; hongbao activity start 全服")
+        let database = "--database service.db"
+        _ = try run(
+            "hongbao activity import all.yaml \(database); hongbao activity start 全服 \(database)", in: folder)
         #expect(try draw(1) == 0)
-        #expect(try run(steps[0]).contains("✓ 已备份到"))
+        #expect(try run(steps[0], in: elsewhere).contains("✓ 已备份到"))
         // When it is restored after another draw, as the chapter says
         #expect(try draw(2) == 0)
-        let restored = try Shell.run(Self.typed(steps[1], in: folder), in: folder.path)
+        let restored = try Shell.run(Self.typed(steps[1], in: folder), in: elsewhere.path)
+        #expect(restored.text.contains("换上的数据库是 \(folder.path)/service.db"), "\(restored.text)")
         #expect(restored.text.contains("all-2") && restored.text.contains("before-restore-"), "\(restored.text)")
         #expect(try draw(3) == 1)
         let confirmation = steps[2].replacingOccurrences(of: "--accept-lost-draws", with: "--accept-lost-draws --yes")
-        #expect(try run(confirmation).contains("✓ 已确认"))
+        #expect(try run(confirmation, in: elsewhere).contains("✓ 已确认"))
         #expect(try draw(3) == 0)
-        #expect(try run("hongbao doctor --offline").contains("✓ 账本成立"))
+        #expect(try run("hongbao doctor --offline \(database)", in: folder).contains("✓ 账本成立"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: elsewhere.path).isEmpty)
+        #expect(!FileManager.default.fileExists(atPath: folder.path + "/hongbao.db"))
+    }
+
+    /// Every line of the chapter runs as the service does, and names its configuration.
+    @Test func everyLineOfTheChapterOnBackupsIsWhole() throws {
+        let check = try #require(
+            Document.blocks("bash", in: try Self.section("service")).first { $0.contains("systemd-run") })
+        let prefix = check.components(separatedBy: "/usr/local/bin/hongbao")[0]
+        let blocks = Document.blocks("sh", in: try Self.section("backup"))
+        let parts = blocks.flatMap { $0.components(separatedBy: "sudo ").filter { $0.contains("bin/hongbao ") } }
+        #expect(parts.count == 4)
+        for part in parts {
+            // What asks needs a terminal.
+            let line = "sudo " + part.replacingOccurrences(of: "--pty", with: "--pipe")
+            #expect(line.hasPrefix(prefix) && line.contains(" --config /etc/hongbao/hongbao.yaml"), "\(line)")
+            #expect(part.contains("--pty") == part.contains("--accept-lost-draws"), "\(part)")
+        }
+        let image = try Document.text("deploy/Dockerfile")
+        #expect(image.contains("ENTRYPOINT [\"hongbao\"]") && image.contains("--uid 10001"))
+        let docker = Document.blocks("bash", in: try Self.section("backup-docker")).joined(separator: "\n")
+        for command in ["hongbao backup", "hongbao restore"] {
+            #expect(docker.contains("\(command) --config /etc/hongbao/hongbao.yaml "), "\(docker)")
+        }
     }
 
     @Test func theLinesForEveryDayMakeABackup() throws {
         let folder = try TemporaryFolder()
-        _ = try folder.file("hongbao.yaml", "database: hongbao.db\n")
-        #expect(try Program.run(["chat", "--json"], in: folder.path).status == 0)
+        try Self.configure(folder)
+        #expect(try Program.run(["chat", "--json", "--database", "service.db"], in: folder.path).status == 0)
         #expect(
             try Shell.run("mkdir backups && touch -d '40 days ago' backups/hongbao-old.db", in: folder.path).status == 0
         )
@@ -215,7 +259,8 @@ import Testing
         let words = line.split(separator: " ", maxSplits: 5)
         #expect(words.prefix(5).joined(separator: " ") == "15 4 * * *")
         let command = try #require(words.last).replacingOccurrences(of: "\\%", with: "%")
-        let cron = try Shell.run(Self.typed(command, in: folder), in: folder.path)
+        let cron = try Shell.run(
+            Self.typed(command, in: folder), in: "/", environment: ["PATH": "/usr/bin:/bin"])
         #expect(cron.status == 0, "\(cron.text)")
         var names = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/backups")
         #expect(names.count == 1 && names[0] != "hongbao-old.db", "\(names)")

@@ -23,11 +23,25 @@ public enum DatabaseCopy {
         case unlike
         /// The backup is the database itself.
         case same
+        /// The file named as the backup cannot be restored, whatever the state of the database.
+        case unusable(BackupFault, cause: String?)
+    }
+
+    /// Why a file is no backup to restore.
+    public enum BackupFault: Hashable, Sendable {
+        case missing
+        /// It is something else, of a newer version, or has what is not ours in it.
+        case foreign
+        case damaged
+        /// It is there and may not be read.
+        case unreadable
     }
 
     /// What a restore did.
     public struct Restoration: Sendable {
         public let report: DatabaseReport
+        /// The file that was exchanged, as an absolute path, whatever link led to it.
+        public let database: String
         /// Where the database that was there before is now; nil: there was none.
         public let kept: String?
         /// What was issued and is not in the backup.
@@ -137,19 +151,21 @@ public enum DatabaseCopy {
             let ownLock = isThere ? try FileLock(ofDatabase: database) : nil
             defer { ownLock?.release() }
 
-            try SQLiteStore.checkFile(file, mayBeMissing: false, acceptsOlder: true)
+            guard FileManager.default.fileExists(atPath: file) else { throw Refusal.unusable(.missing, cause: nil) }
+            try readingBackup { try SQLiteStore.checkFile(file, mayBeMissing: false, acceptsOlder: true) }
+            // What cannot be compared afterwards is found out before anything is exchanged.
+            _ = try HeadsFile.contents(at: HeadsFile.path(besideDatabase: database))
             let owner = isThere ? database : URL(fileURLWithPath: database).deletingLastPathComponent().path
             let new = try NewFile(database + ".restoring", ownedAs: owner)
-            try copy(file, to: new.path, observe)
+            try readingBackup { try copy(file, to: new.path, observe) }
             let queue = try DatabaseQueue(path: new.path)
             try Schema.migrator.migrate(queue)
             try queue.close()
-            let report = try checked(new.path, observe)
+            let report = try readingBackup { try checked(new.path, observe) }
 
             let before = isThere ? try? noteHeads(of: database) : nil
             let identity = try SQLiteStore.withReader(new.path) { try HeadsComparison.identity(of: $0) }
             let kept = keptName(of: database, at: moment)
-            if isTaken(kept) { throw Refusal.taken(kept) }
             do {
                 try setAside(database, as: kept)
                 try new.finish(as: database, replacing: true)
@@ -158,8 +174,23 @@ public enum DatabaseCopy {
                 throw error
             }
             return Restoration(
-                report: report, kept: isThere ? kept : nil, gaps: try SQLiteStore.issuedState(path: database).gaps,
+                report: report, database: database, kept: isThere ? kept : nil,
+                gaps: try SQLiteStore.issuedState(path: database).gaps,
                 replacesAnother: before.map { $0 != identity } ?? false, couldReadKept: !isThere || before != nil)
+        }
+    }
+
+    /// Says of a fault whether it is the backup's own.
+    private static func readingBackup<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try guarded(body)
+        } catch let error as StoreError {
+            switch error.code {
+            case .foreign: throw Refusal.unusable(.foreign, cause: error.cause)
+            case .corrupt: throw Refusal.unusable(.damaged, cause: error.cause)
+            case .inaccessible: throw Refusal.unusable(.unreadable, cause: error.cause)
+            case .locked, .unusableSideFile, .full, .diskFailed, .notDurable, .constraint, .failed: throw error
+            }
         }
     }
 
@@ -186,9 +217,17 @@ public enum DatabaseCopy {
 
     private static let logSuffixes = ["-wal", "-shm", "-journal"]
 
+    /// A name that neither a file nor the log of one has.
     private static func keptName(of database: String, at moment: Instant) -> String {
         let digits = moment.dateTimeText().prefix(19).filter { $0.isNumber }
-        return "\(database).before-restore-\(digits.prefix(8))T\(digits.dropFirst(8))Z"
+        let name = "\(database).before-restore-\(digits.prefix(8))T\(digits.dropFirst(8))Z"
+        var free = name
+        var number = 1
+        while ([""] + logSuffixes).contains(where: { isTaken(free + $0) }) {
+            number += 1
+            free = "\(name)-\(number)"
+        }
+        return free
     }
 
     /// Keeps the database and its log under another name. The database's own name stays taken until the copy takes it:

@@ -27,7 +27,7 @@ struct BackupSubcommand: AsyncParsableCommand {
                 try DatabaseCopy.backUp(database, to: file, observe)
             }
         } catch {
-            throw CopyMessage.describing(error, file: file)
+            throw CopyMessage.ofBackup(error)
         }
         print("✓ 已备份到 \(file)，已检查。Backed up to \(file), and checked.")
         print(ContentsText.text(report))

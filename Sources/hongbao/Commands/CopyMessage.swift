@@ -6,37 +6,83 @@ internal import SQLiteStore
 
 /// Why a backup or a restore was refused, as an operator reads it.
 enum CopyMessage {
-    /// - Parameter file: The backup.
-    static func describing(_ error: any Error, file: String) -> any Error {
+    static func ofBackup(_ error: any Error) -> any Error {
         switch error {
-        case DatabaseCopy.Refusal.taken(let name):
-            OperatorMessage(
-                "已经有文件 \(name)，没有覆盖它。请换一个文件名。", "There is a file \(name) already; it was left alone. Name another.")
         case DatabaseCopy.Refusal.unsound(let faults):
             OperatorMessage(
-                "检查没有通过，什么都没有留下：\(joined(faults.map(DatabaseFaultText.chinese)))。请运行 hongbao doctor 看看数据库。",
-                "The copy did not pass its checks and was removed: \(joined(faults.map(DatabaseFaultText.english))). "
-                    + "See hongbao doctor.")
+                "检查没有通过，什么都没有留下：\(chinese(faults))。请运行 hongbao doctor 看看数据库。",
+                "The copy did not pass its checks and was removed: \(english(faults)). See hongbao doctor.")
         case DatabaseCopy.Refusal.unlike:
             OperatorMessage(
                 "写出来的备份和数据库不一样，已删除。请检查存放备份的磁盘，再试一次。",
                 "The copy is not what the database held, and was removed. Check the disk that it was written to, and try again."
             )
+        default: ofEither(error)
+        }
+    }
+
+    /// - Parameter file: The backup that was to be restored.
+    static func ofRestore(_ error: any Error, file: String) -> any Error {
+        switch error {
+        case DatabaseCopy.Refusal.unusable(let fault, let cause): unusable(fault, cause, file)
+        case DatabaseCopy.Refusal.unsound(let faults):
+            OperatorMessage(
+                "备份 \(file) 没有通过检查，什么都没有改动：\(chinese(faults))。请换一份备份。",
+                "The backup \(file) did not pass its checks: \(english(faults)). Nothing was changed. Use another backup."
+            )
+        case DatabaseCopy.Refusal.unlike:
+            OperatorMessage(
+                "写出来的数据库和备份 \(file) 不一样，已删除，什么都没有改动。请检查放数据库的磁盘，再试一次。",
+                "The copy is not what the backup \(file) holds, and was removed. Nothing was changed. Check the disk of the "
+                    + "database, and try again.")
         case DatabaseCopy.Refusal.same:
             OperatorMessage(
                 "\(file) 就是正在用的数据库，不是备份，什么都没有改动。", "\(file) is the database itself, not a backup. Nothing was changed.")
+        default: ofEither(error)
+        }
+    }
+
+    private static func unusable(_ fault: DatabaseCopy.BackupFault, _ cause: String?, _ file: String) -> OperatorMessage
+    {
+        let cause = cause.map { " (\($0))" } ?? ""
+        return switch fault {
+        case .missing:
+            OperatorMessage(
+                "没有备份文件 \(file)，什么都没有改动。请检查文件名。",
+                "There is no backup \(file). Nothing was changed. Check the name of the file.")
+        case .foreign:
+            OperatorMessage(
+                "\(file) 不是本版本 hongbao 能恢复的备份：它是别的文件，或由更新的版本写成，或被别的程序改过。什么都没有改动。请换一份备份。",
+                "\(file) is no backup that this hongbao can restore: it is something else, of a newer version, or was changed "
+                    + "by another program. Nothing was changed. Use another backup.")
+        case .damaged:
+            OperatorMessage(
+                "备份 \(file) 已损坏，读不完整，什么都没有改动。请换一份备份。",
+                "The backup \(file) is damaged\(cause). Nothing was changed. Use another backup.")
+        case .unreadable:
+            OperatorMessage(
+                "备份 \(file) 打不开，什么都没有改动。请检查它和它所在文件夹的权限。",
+                "The backup \(file) cannot be opened\(cause). Nothing was changed. Check its permissions and its folder's."
+            )
+        }
+    }
+
+    private static func ofEither(_ error: any Error) -> any Error {
+        switch error {
+        case DatabaseCopy.Refusal.taken(let name):
+            OperatorMessage(
+                "已经有文件 \(name)，没有覆盖它。请换一个文件名。", "There is a file \(name) already; it was left alone. Name another.")
         case is CancellationError:
             OperatorMessage("已中断，什么都没有改动，也没有留下文件。", "Interrupted. Nothing was changed and no file was left.")
         case let error as StoreError where error.code == .full:
             OperatorMessage("磁盘满了，什么都没有改动，也没有留下文件。请腾出空间。", "\(error)")
-        case let error as StoreError where error.code == .corrupt:
-            OperatorMessage(
-                "文件已损坏，读不完整，什么都没有改动，也没有留下文件。请保留它的副本，换一份备份。",
-                "The file is damaged. Nothing was changed and no file was left. Keep a copy of it, and use another backup. (\(error))"
-            )
         default: OperatorMessage.describing(error)
         }
     }
+
+    private static func chinese(_ faults: [DatabaseFault]) -> String { joined(faults.map(DatabaseFaultText.chinese)) }
+
+    private static func english(_ faults: [DatabaseFault]) -> String { joined(faults.map(DatabaseFaultText.english)) }
 
     private static func joined(_ texts: [String]) -> String {
         texts.prefix(3).joined(separator: "；") + (texts.count > 3 ? " …" : "")

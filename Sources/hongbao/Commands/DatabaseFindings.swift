@@ -14,6 +14,7 @@ enum DatabaseFindings {
             findings += await readable(path)
             if findings.allSatisfy({ $0.mark != .bad }) {
                 findings += await contents(path, now: now)
+                findings += [journal(path)]
                 findings += receipts(path)
                 findings += log(path)
             }
@@ -134,6 +135,33 @@ enum DatabaseFindings {
 
     // MARK: Where it lies
 
+    private static func journal(_ path: String) -> Finding {
+        do {
+            return journal(try SQLiteStore.journalState(path: path))
+        } catch {
+            return .bad("数据库的写入方式：", "How the database is written: ", error)
+        }
+    }
+
+    static func journal(_ state: JournalState) -> Finding {
+        if state.isWriteAhead {
+            return .good(
+                "数据库是 WAL 模式；写它的程序启动时设 synchronous=FULL 并核对，设不上就不启动",
+                "The database is in WAL mode; what writes it sets synchronous=FULL at its start, reads it back, and does not "
+                    + "start without it")
+        }
+        if state.isInUse {
+            return .bad(
+                "数据库正在使用，却不是 WAL 模式，断电时可能丢失结果：请停止服务再启动，启动时会改回来并核对",
+                "The database is in use and not in WAL mode, so a power cut may lose results: stop the service and start it "
+                    + "again, which sets the mode and reads it back")
+        }
+        return .good(
+            "数据库不是 WAL 模式（备份和刚恢复的都这样），下次启动时会改为 WAL 并核对",
+            "The database is not in WAL mode, as backups are and what was just restored; the next start sets it and reads it "
+                + "back")
+    }
+
     private static func log(_ path: String) -> [Finding] {
         let size = size(path + "-wal")
         guard size > longLogSize else { return [] }
@@ -155,9 +183,7 @@ enum DatabaseFindings {
         switch system.kind {
         case .local:
             .good(
-                "数据库在本机磁盘上（\(system.name)），启动时设为 WAL、synchronous=FULL 并核对",
-                "The database lies on a disk of this machine (\(system.name)); WAL and synchronous=FULL are set and read back at the start"
-            )
+                "数据库在本机磁盘上（\(system.name)）", "The database lies on a disk of this machine (\(system.name))")
         case .network:
             .bad(
                 "数据库在网络磁盘上（\(system.name)），不能保证不丢、不重：请移到本机磁盘",

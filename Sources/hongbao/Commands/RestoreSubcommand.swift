@@ -20,13 +20,18 @@ struct RestoreSubcommand: AsyncParsableCommand {
     @Flag(help: "确认缺少的抽奖结果找不回来了，让抽奖继续。Lets draws go on without the receipts that are missing.")
     var acceptLostDraws = false
 
-    @Flag(help: "不再询问。Does not ask.")
+    @Flag(help: "不再询问，只和 --accept-lost-draws 一起用。Does not ask; only with --accept-lost-draws.")
     var yes = false
 
     mutating func validate() throws {
         guard (file == nil) == acceptLostDraws else {
             throw ValidationError(
                 "请写备份文件，或者 --accept-lost-draws，二者选一。Name a backup or --accept-lost-draws, one of the two.")
+        }
+        guard !yes || acceptLostDraws else {
+            throw ValidationError(
+                "--yes 只和 --accept-lost-draws 一起用，恢复备份不会询问。"
+                    + "--yes goes with --accept-lost-draws only; restoring a backup does not ask.")
         }
     }
 
@@ -49,9 +54,10 @@ struct RestoreSubcommand: AsyncParsableCommand {
                 try DatabaseCopy.restore(file, to: database, at: Runtime.now(), observe)
             }
         } catch {
-            throw CopyMessage.describing(error, file: file)
+            throw CopyMessage.ofRestore(error, file: file)
         }
         print("✓ 已恢复 \(file)，已检查。Restored \(file), and checked.")
+        print("换上的数据库是 \(restoration.database)。It is now the database \(restoration.database).")
         print(ContentsText.text(restoration.report))
         print(ContentsText.size(database, since: start))
         if let kept = restoration.kept {
@@ -77,16 +83,18 @@ struct RestoreSubcommand: AsyncParsableCommand {
         if let kept = restoration.kept {
             print("还能从原来的数据库导出，用来对照 · They can still be exported from the database before, to compare:")
             for gap in restoration.gaps {
-                print("  hongbao activity export \(gap.issued.activity) --out before --database \(kept)")
+                print(
+                    "  hongbao activity export \(gap.issued.activity) --out before --database \(ShellWord.quoted(kept))"
+                )
             }
         }
         print("在您确认之前不能抽奖。确认用 · Nothing draws until you confirm with:")
-        print("  \(Self.confirmation(database))")
+        print("  \(Self.confirmation(restoration.database))")
     }
 
     /// The command that confirms.
     static func confirmation(_ database: String) -> String {
-        "hongbao restore --accept-lost-draws --database \(database)"
+        "hongbao restore --accept-lost-draws --database \(ShellWord.quoted(database))"
     }
 
     // MARK: The loss

@@ -13,7 +13,7 @@ enum Shell {
         process.arguments = ["-c", script]
         process.currentDirectoryURL = URL(fileURLWithPath: folder)
         let bin = URL(fileURLWithPath: Program.path).deletingLastPathComponent().path
-        process.environment = environment.merging(["PATH": "\(bin):/usr/bin:/bin"]) { $1 }
+        process.environment = ["PATH": "\(bin):/usr/bin:/bin"].merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
         let output = Pipe()
         process.standardOutput = output
