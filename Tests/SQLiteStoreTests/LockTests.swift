@@ -5,14 +5,11 @@ import GRDB
 import Logging
 import NIOConcurrencyHelpers
 import SQLiteStore
+import TestSupport
 import Testing
 import TrafficGate
 
 struct LockTests {
-    private static let python = ["/usr/bin/python3", "/usr/local/bin/python3"].first {
-        FileManager.default.isExecutableFile(atPath: $0)
-    }
-
     @Test("hardening row 80: a second store is refused")
     func secondStoreIsRefusedWhileTheFirstWorks() async throws {
         let folder = try TemporaryFolder()
@@ -29,14 +26,14 @@ struct LockTests {
         try await next.close()
     }
 
-    @Test(.enabled(if: LockTests.python != nil), .timeLimit(.minutes(1)))
+    @Test(.enabled(if: TestMachine.python != nil, "python3 is not installed"), .timeLimit(.minutes(1)))
     func otherProcessKeepsTheStoreOutUntilItDies() async throws {
         // Given a process that holds the lock
         let folder = try TemporaryFolder()
         try await folder.makeDatabase()
         let before = try folder.bytes()
         let holder = Process()
-        holder.executableURL = URL(fileURLWithPath: try #require(Self.python))
+        holder.executableURL = URL(fileURLWithPath: try #require(TestMachine.python))
         holder.arguments = [
             "-c",
             """
@@ -117,13 +114,13 @@ struct LockTests {
         try await store.close()
     }
 
-    @Test(.enabled(if: LockTests.python != nil), .timeLimit(.minutes(1)))
+    @Test(.enabled(if: TestMachine.python != nil, "python3 is not installed"), .timeLimit(.minutes(1)))
     func anotherProgramThatTakesItsTimeToWriteIsWaitedFor() async throws {
         // Given a store, and somebody at the sqlite3 shell who has begun to write
         let folder = try TemporaryFolder()
         let store = try SQLiteStore(path: folder.path())
         let shell = Process()
-        shell.executableURL = URL(fileURLWithPath: try #require(Self.python))
+        shell.executableURL = URL(fileURLWithPath: try #require(TestMachine.python))
         shell.arguments = [
             "-c",
             """

@@ -162,7 +162,7 @@ struct RefusedFileTests {
 
     @Test(
         "hardening row 78: a file that may not be written is refused",
-        .enabled(if: getuid() != 0, "the superuser may write everything"))
+        .enabled(if: getuid() != 0, "root may write everything; the program's own test becomes another user"))
     func aFileThatMayNotBeWrittenIsRefused() async throws {
         let folder = try TemporaryFolder()
         try await folder.makeDatabase()

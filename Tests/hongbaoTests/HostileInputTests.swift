@@ -48,11 +48,11 @@ import Testing
 
     /// Runs `hongbao chat --json`; qq:1 is the admin, and 茶话会 is open.
     private static func chat(
-        _ lines: [String], in folder: TemporaryFolder, environment: [String: String] = [:]
+        _ lines: [String], in folder: TemporaryFolder, environment: [String: String] = [:], limits: String? = nil
     ) throws -> [Answer] {
         let result = try Program.run(
             ["chat", "--json", "--database", "a.db", "--admin", "qq:1"], in: folder.path,
-            input: lines.joined(separator: "\n") + "\n", environment: environment)
+            input: lines.joined(separator: "\n") + "\n", environment: environment, limits: limits)
         #expect(result.status == 0, "\(result.errors.prefix(500))")
         #expect(!result.errors.contains("伪造"), "\(result.errors.prefix(500))")
         let forbidden = result.output.unicodeScalars.filter { $0 != "\n" && ($0.value < 0x20 || $0.value == 0x7F) }
@@ -390,11 +390,40 @@ import Testing
             "activities/closed.yaml", Self.activity.replacingOccurrences(of: "20", with: "21"))
         try FileManager.default.setAttributes([.posixPermissions: 0o000], ofItemAtPath: unreadable)
         var names = ["gone", "link", "folder", "fifo", "half"]
-        // The superuser reads everything.
-        if getuid() != 0 { names.append("closed") }
-        let answers = try Self.chat(try names.map { try Self.line("活动导入 \($0).yaml", user: "1") }, in: folder)
+        let limits = try Self.giveAway(folder)
+        if Self.isHindered { names.append("closed") }
+        let answers = try Self.chat(
+            try names.map { try Self.line("活动导入 \($0).yaml", user: "1") }, in: folder, limits: limits)
         #expect(answers.allSatisfy { $0.code == "bad_argument" }, "\(answers)")
         #expect(try Self.stored(folder) == before)
+    }
+
+    @Test(
+        "hardening row 78: the program says that it may not write its database",
+        .enabled(if: HostileInputTests.isHindered, "root may write everything, and no other user may run this build"))
+    func aDatabaseThatMayNotBeWrittenIsRefused() throws {
+        let folder = try Self.prepared()
+        let before = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/a.db"))
+        let limits = try Self.giveAway(folder)
+        try FileManager.default.setAttributes([.posixPermissions: 0o400], ofItemAtPath: folder.path + "/a.db")
+        let result = try Program.run(
+            ["chat", "--json", "--database", "a.db"], in: folder.path, input: try Self.line("抽奖"), limits: limits)
+        #expect(result.status == 1 && result.lines.isEmpty, "\(result.output)")
+        #expect(result.errors.contains("数据库文件打不开或不能写"), "\(result.errors)")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: folder.path + "/a.db")) == before)
+    }
+
+    /// Whether there is a user for the program whom the rights of a file can stop.
+    private static let isHindered = !Program.isUnhindered || Program.withoutRights != nil
+
+    /// Root reads and writes everything: the folder then goes to a user without rights, who runs the program.
+    ///
+    /// - Returns: The program's `limits`.
+    private static func giveAway(_ folder: TemporaryFolder) throws -> String? {
+        guard let limits = Program.withoutRights else { return nil }
+        let given = try Shell.run("chown -R nobody .", in: folder.path)
+        try #require(given.status == 0, "\(given.text)")
+        return limits
     }
 
     // MARK: Counters
@@ -447,6 +476,7 @@ import Testing
                     arguments: [value])
             }
             try database.close()
+            let driftBefore = try Self.drift(folder)
             let lines = try [
                 Self.line("抽奖"), Self.line("抽奖", user: "3"), Self.line("作废 tea-3 x", user: "1"),
                 Self.line("排队", user: "3"),
@@ -459,11 +489,58 @@ import Testing
                 input: lines.joined(separator: "\n"), environment: ["SWIFT_BACKTRACE": "enable=no"])
             let hint: Comment = "\(counter.column) = \(value): \(result.status) \(result.errors.prefix(300))"
             #expect([0, 1].contains(result.status), hint)
+            let doctor = try Program.run(
+                ["doctor", "--offline", "--database", "a.db"], in: folder.path,
+                environment: ["SWIFT_BACKTRACE": "enable=no"])
+            #expect([0, 1].contains(doctor.status), "doctor: \(doctor.status); \(hint)")
             if result.status == 1 {
                 #expect(result.errors.contains("数据库"), hint)
             } else {
                 #expect(result.lines.count == lines.count, hint)
+                // What was made wrong beforehand may stay wrong; nothing becomes so.
+                for (name, count) in try Self.drift(folder) {
+                    #expect(count == 0 || count == driftBefore[name], "\(name) is off by \(count); \(hint)")
+                }
             }
+        }
+    }
+
+    /// By how much stock, wins and ledger differ from each other.
+    private static func drift(_ folder: TemporaryFolder) throws -> [String: Int64] {
+        let database = try DatabaseQueue(path: folder.path + "/a.db")
+        defer { try? database.close() }
+        return try database.read { db in
+            var drift: [String: Int64] = [:]
+            let stock = """
+                SELECT a.id, a.issued - (SELECT count(*) FROM bot_user_award w WHERE w.activity_id = a.activity_id
+                    AND w.activity_award_id = a.id AND w.voided_at IS NULL) AS count FROM bot_activity_award a
+                """
+            for row in try Row.fetchAll(db, sql: stock) { drift["stock of \(row["id"] as String)"] = row["count"] }
+            for (name, sql) in [
+                (
+                    "wins",
+                    """
+                    SELECT (SELECT count(*) FROM bot_draw_ledger WHERE type = 'draw' AND award_id IS NOT NULL)
+                        - (SELECT count(*) FROM bot_user_award)
+                    """
+                ),
+                (
+                    "voids",
+                    """
+                    SELECT (SELECT count(*) FROM bot_draw_ledger WHERE type = 'void')
+                        - (SELECT count(*) FROM bot_user_award WHERE voided_at IS NOT NULL)
+                    """
+                ),
+                (
+                    "wins with another row",
+                    """
+                    SELECT count(*) FROM bot_user_award w LEFT JOIN bot_draw_ledger l
+                        ON l.activity_id = w.activity_id AND l.seq = w.seq
+                    WHERE l.award_id IS NOT w.activity_award_id OR l.user_id IS NOT w.user_id
+                    """
+                ),
+            ] { drift[name] = try Int64.fetchOne(db, sql: sql) }
+            return drift
         }
     }
 

@@ -43,6 +43,6 @@ import Testing
         #expect(load.winCount > Self.crashCount && load.interruptionCount > 0)
         print(
             "\(Self.crashCount) kills, \(load.answerCount) answers kept, \(load.winCount) wins among them, "
-                + "\(load.interruptionCount) messages interrupted")
+                + "\(load.interruptionCount) requests interrupted")
     }
 }

@@ -54,10 +54,10 @@ public struct CrashImageReport: Sendable {
 /// no older than the last one that anybody was told of. Each of those states is looked through as a whole once. An image that
 /// equals none of them is looked through as a whole itself.
 public struct CrashImages: Sendable {
-    /// Every so manieth image is opened by the real store and service.
+    /// One image in so many is opened by the real store and service.
     private static let restartInterval = 200
 
-    /// Every so manieth state is looked through as a whole; the others only for what was promised.
+    /// One state in so many is looked through as a whole; the others only for what was promised.
     private static let wholeInterval = 10
 
     private let fault: DiskFault

@@ -20,7 +20,8 @@ struct DatabaseCheck {
         guard report.faults.isEmpty else { return report }
         report.activities = try Self.summaries(db)
         report.latestMoment = try latestMoment()
-        let total = report.activities.reduce(0) { $0 + ($1.head?.seq ?? -1) + 1 }
+        // As progress only: a number that stands at its end by another program's hand must not trap.
+        let total = report.activities.reduce(0) { $0 &+ ($1.head?.seq ?? -1) &+ 1 }
         for activity in report.activities {
             let before = report.rowCount
             let (faults, count) = try ledgerFaults(activity) { read in
@@ -125,7 +126,9 @@ struct DatabaseCheck {
             for row in rows {
                 guard verifier.read(line: try ledgerRow(row).canonicalLine) else { return verifier.finish() }
             }
-            next = last["seq"] + 1
+            let seq: Int64 = last["seq"]
+            guard seq < .max else { break }
+            next = seq + 1
         }
         return verifier.finish()
     }

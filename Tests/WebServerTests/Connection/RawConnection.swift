@@ -51,13 +51,6 @@ final class RawConnection: Sendable {
         return RawConnection(channel: channel, collector: collector)
     }
 
-    /// Whether this machine has IPv6 at all.
-    static let hasIPv6: Bool = {
-        guard let address = try? SocketAddress(ipAddress: "::1", port: 0) else { return false }
-        let channel = try? ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup).bind(to: address).wait()
-        return (try? channel?.close().wait()) != nil
-    }()
-
     func send(_ text: String) async throws {
         try await channel.writeAndFlush(ByteBuffer(string: text))
     }

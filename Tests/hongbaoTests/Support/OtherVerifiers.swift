@@ -1,5 +1,6 @@
 import Foundation
 import Lottery
+import TestSupport
 
 /// What a verifier says of a ledger.
 struct Verdict: Hashable, CustomStringConvertible {
@@ -75,11 +76,8 @@ struct LedgerCases {
 
 /// The verifiers that are no Swift: each checks many ledgers in one process.
 enum OtherVerifiers {
-    static let python = ["/usr/bin/python3", "/usr/local/bin/python3"].first { isExecutable($0) }
-    static let browser = ["chromium", "chromium-browser", "google-chrome"].map { "/usr/bin/" + $0 }
-        .first { isExecutable($0) }
-
-    private static func isExecutable(_ path: String) -> Bool { FileManager.default.isExecutableFile(atPath: path) }
+    static let python = TestMachine.python
+    static let browser = TestMachine.browser
 
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("verifiers").path

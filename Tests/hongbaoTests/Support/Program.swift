@@ -28,6 +28,18 @@ final class Program: @unchecked Sendable {
         return folder.appendingPathComponent("hongbao").path
     }()
 
+    /// Whether these tests run as root, who may read and write every file.
+    static let isUnhindered = getuid() == 0
+
+    /// For `limits`: becomes the program as a user without rights. Nil where that is not to be had, as in a folder that
+    /// only root may enter.
+    static let withoutRights: String? = {
+        let command = "setpriv --reuid=nobody --regid=65534 --clear-groups"
+        guard isUnhindered, let reached = try? Shell.run("\(command) test -x '\(path)'", in: "/"), reached.status == 0
+        else { return nil }
+        return "exec \(command) \"$0\" \"$@\""
+    }()
+
     struct Result {
         let status: Int32
         let output: String
@@ -129,9 +141,10 @@ final class Program: @unchecked Sendable {
 
     /// Runs the program with `input` and waits for its end.
     static func run(
-        _ arguments: [String], in folder: String, input: String = "", environment: [String: String] = [:]
+        _ arguments: [String], in folder: String, input: String = "", environment: [String: String] = [:],
+        limits: String? = nil
     ) throws -> Result {
-        let program = try Program(arguments, in: folder, environment: environment)
+        let program = try Program(arguments, in: folder, environment: environment, limits: limits)
         Thread {
             program.write(input)
             program.closeInput()

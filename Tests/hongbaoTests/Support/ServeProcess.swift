@@ -70,6 +70,8 @@ final class SocketClient {
 
     private let descriptor: Int32
     private var buffer: [UInt8] = []
+    /// Whether a request went out whole and its answer has not come.
+    private(set) var awaitsAnswer = false
 
     init(_ port: Int, timeoutSeconds: Int = 30) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -102,8 +104,12 @@ final class SocketClient {
         var text = "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nContent-Length: \(body.utf8.count)\r\n"
         for (name, value) in headers { text += "\(name): \(value)\r\n" }
         try send(Array((text + "\r\n" + body).utf8))
+        awaitsAnswer = true
         while true {
-            if let response = takeResponse(hasBody: method != "HEAD") { return response }
+            if let response = takeResponse(hasBody: method != "HEAD") {
+                awaitsAnswer = false
+                return response
+            }
             try receive()
         }
     }

@@ -13,7 +13,8 @@ enum Shell {
         process.arguments = ["-c", script]
         process.currentDirectoryURL = URL(fileURLWithPath: folder)
         let bin = URL(fileURLWithPath: Program.path).deletingLastPathComponent().path
-        process.environment = ["PATH": "\(bin):/usr/bin:/bin"].merging(environment) { $1 }
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+        process.environment = ["PATH": "\(bin):\(path)"].merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
         let output = Pipe()
         process.standardOutput = output

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A disk of a few megabytes, in memory; gone with its owner.
 final class SmallDisk {
@@ -8,7 +9,7 @@ final class SmallDisk {
 
     let path: String
 
-    /// Whether this process may mount anything: as root, outside of most containers.
+    /// Whether this process may mount anything: as root, outside of most containers; and by sudo, where no test may be skipped.
     static let isAllowed: Bool = {
         guard let folder = try? TemporaryFolder() else { return false }
         return (try? SmallDisk(in: folder, megabytes: 1)) != nil
@@ -30,7 +31,7 @@ final class SmallDisk {
 
     /// Leaves no byte free.
     func fill() throws {
-        _ = try? Self.run("cat /dev/zero > '\(path)/filler'")
+        _ = try Shell.run("cat /dev/zero > '\(path)/filler'", in: "/")
     }
 
     func removeFiller() throws {
@@ -38,7 +39,8 @@ final class SmallDisk {
     }
 
     private static func run(_ command: String) throws {
-        let result = try Shell.run("PATH=$PATH:/usr/sbin:/sbin; \(command)", in: "/")
+        let prefix = Program.isUnhindered || !TestMachine.mustHaveAll ? "" : "sudo -n "
+        let result = try Shell.run("PATH=$PATH:/usr/sbin:/sbin; \(prefix)\(command)", in: "/")
         guard result.status == 0 else { throw NotMounted(description: result.text) }
     }
 }

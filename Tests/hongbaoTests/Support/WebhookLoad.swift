@@ -46,7 +46,7 @@ final class WebhookLoad: Sendable {
         var sessions: [String: String] = [:]
         var messageCount = 0
         var refusalCount = 0
-        /// Messages whose connection ended before their answer came.
+        /// Requests whose connection ended while their answer was awaited.
         var interruptionCount = 0
         var faults: [String] = []
     }
@@ -103,13 +103,13 @@ final class WebhookLoad: Sendable {
             threads.enter()
             Thread { [self] in
                 defer { threads.leave() }
+                // Where it cannot, the process has ended.
+                guard let client = try? SocketClient(port) else { return }
+                defer { client.close() }
                 do {
-                    let client = try SocketClient(port)
-                    defer { client.close() }
                     while true { try next(client) }
-                } catch SocketClient.Fault.closed, SocketClient.Fault.notConnected {
-                    // The process has ended.
-                    state.withLockedValue { $0.interruptionCount += 1 }
+                } catch SocketClient.Fault.closed {
+                    if client.awaitsAnswer { state.withLockedValue { $0.interruptionCount += 1 } }
                 } catch {
                     state.withLockedValue { $0.faults.append("\(error)") }
                 }
