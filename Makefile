@@ -75,14 +75,18 @@ torture: deps ## simulate events with faults for SECONDS_TO_RUN, or the one of S
 fuzz: deps ## make up hostile input: SECONDS_TO_RUN=60 for each TARGET="commands platforms json activities ledgers configuration"
 	@Fuzz/run $(SECONDS_TO_RUN) $(TARGET)
 
-sanitize-thread: deps ## the tests of store, batcher, gate and server under the thread sanitizer
-	TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/Sanitizers/thread.txt" swift test $(SWIFT_FLAGS) --sanitize=thread \
-	    --scratch-path .build/thread --filter 'SQLiteStoreTests|ActivitiesTests|TrafficGateTests|WebServerTests'
+sanitize-thread: deps ## store, batcher, gate and server under the thread sanitizer
+	swift build --build-tests $(SWIFT_FLAGS) --sanitize=thread --scratch-path .build/thread
+	TSAN_OPTIONS='suppressions=$(CURDIR)/Tests/Sanitizers/thread.txt' swift test $(SWIFT_FLAGS) --skip-build \
+	    --sanitize=thread --scratch-path .build/thread --filter 'SQLiteStoreTests|ActivitiesTests|TrafficGateTests'
+	@# One after the other: these have deadlines. How exactly a limit on connections is kept is a matter of speed, too.
+	TSAN_OPTIONS='suppressions=$(CURDIR)/Tests/Sanitizers/thread.txt' swift test $(SWIFT_FLAGS) --skip-build --no-parallel \
+	    --sanitize=thread --scratch-path .build/thread --filter WebServerTests --skip ConnectionCountTests
 
 sanitize-address: deps ## every test under the address sanitizer
-	ASAN_OPTIONS="detect_leaks=0" swift test $(SWIFT_FLAGS) --sanitize=address --scratch-path .build/address --skip hongbaoTests
-	ASAN_OPTIONS="detect_leaks=0" swift test $(SWIFT_FLAGS) --sanitize=address --scratch-path .build/address \
-	    --skip-build --filter hongbaoTests
+	swift build --build-tests $(SWIFT_FLAGS) --sanitize=address --scratch-path .build/address
+	@# Leaks cannot be told in Swift: a reference may hold an enum's case in its unused bits, and looks like none then.
+	ASAN_OPTIONS=detect_leaks=0 swift test $(SWIFT_FLAGS) --skip-build --no-parallel --sanitize=address --scratch-path .build/address
 
 deps: ## check for Swift and the SQLite headers; install the headers where that needs no password
 	@command -v swift >/dev/null || { \

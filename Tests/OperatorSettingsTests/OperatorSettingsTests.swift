@@ -34,7 +34,7 @@ struct OperatorSettingsTests {
 
     // Comparing two such keys would take years.
     @Test(
-        "hardening row 75: anchors in the configuration", .timeLimit(.minutes(1)),
+        "hardening row 75: anchors in the configuration", .timeLimit(.minutes(5)),
         arguments: [("", "an anchor"), ("\r", "a carriage return")])
     func anAnchorIsRefusedBeforeAnybodyFollowsIt(_ lineBreak: String, _ refused: String) throws {
         var bomb = "port: 1\nk: {"
