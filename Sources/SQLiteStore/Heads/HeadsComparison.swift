@@ -113,7 +113,7 @@ package struct LossAcceptance: Sendable {
 extension SQLiteStore {
     /// How the database at `path` stands to what was issued from it. Works beside a writer and changes nothing.
     ///
-    /// A database that is gone lacks everything.
+    /// A database that is gone lacks everything. Blocks the calling thread, for 20 ms when records look torn.
     ///
     /// - Throws: ``StoreError``, also when nothing was ever issued from a database that is not there.
     public static func issuedState(path: String) throws -> IssuedState {
