@@ -47,7 +47,7 @@ import Testing
     private static let complete = ["templates[key]!", "summaries[command]!", "byName[name]!"]
 
     @Test(
-        "hardening row 83: nothing that traps is done to input",
+        "hardening row 83: no forced unwrapping, no forced cast, no integer made of a floating-point number",
         arguments: [
             (#"\btry!"#, "try!", "let a = try! b()"), (#"\bas!"#, "as!", "let a = b as! C"),
             (#"\bfatalError\("#, "fatalError", "fatalError()"),
