@@ -51,6 +51,13 @@ struct ReplyQueueModelTests {
             return lanes.values.contains { !$0.waiting.isEmpty && $0.flying.isEmpty && $0.readyAt <= now }
         }
 
+        /// Where nothing waits any more and nothing would be too soon, earlier failures are forgotten.
+        mutating func forgetQuietLanes(_ now: Instant) {
+            for (chat, lane) in lanes where lane.waiting.isEmpty && lane.flying.isEmpty && lane.readyAt <= now {
+                lanes[chat]?.failureCount = 0
+            }
+        }
+
         mutating func settle(_ entry: Entry, _ delivery: Delivery) {
             guard entry.isLast else { return }
             #expect(settled[entry.id] == nil, "settled twice: \(entry.id)")
@@ -140,6 +147,7 @@ struct ReplyQueueModelTests {
                     model.settle(entry, .dropped)
                 }
             }
+            if !expired.isEmpty { model.forgetQuietLanes(now) }
             switch step {
             case .send(let lane, let replies):
                 let chat = try #require(replies.first).reply.address.chat
@@ -223,7 +231,10 @@ struct ReplyQueueModelTests {
             default: try step()
             }
             #expect(queue.count == model.count, "seed \(seed)")
-            if generator.below(50) == 0 { queue.tidy(now: now) }
+            if generator.below(50) == 0 {
+                queue.tidy(now: now)
+                model.forgetQuietLanes(now)
+            }
         }
         // Whatever is left goes out or is dropped: nothing is lost, and nothing is left behind.
         var rounds = 0
