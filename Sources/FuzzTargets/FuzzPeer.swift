@@ -3,6 +3,7 @@ internal import ChatPlatforms
 internal import Crypto
 internal import CryptoExtras
 internal import Foundation
+internal import Lottery
 
 /// A platform that knows the endpoint's secret, and signs whatever it is given.
 struct FuzzPeer: Sendable {
@@ -43,7 +44,7 @@ struct FuzzPeer: Sendable {
         // The seed of the key is the secret itself.
         case .qq: ["app_id": "4711", "bot_secret": String(decoding: webhookKey, as: UTF8.self)]
         case .telegram: ["secret_token": token, "bot_username": "hongbao_bot", "bot_token": "1:abc"]
-        case .discord: ["public_key": hex(signingKey.publicKey.rawRepresentation)]
+        case .discord: ["public_key": hexText(signingKey.publicKey.rawRepresentation)]
         case .feishu:
             ["verification_token": token, "encrypt_key": token, "app_id": "cli_1", "app_secret": token]
         case .dingtalk: ["app_secret": token]
@@ -85,14 +86,14 @@ struct FuzzPeer: Sendable {
         case .onebot11:
             let key = SymmetricKey(data: Array(Self.token.utf8))
             let code = HMAC<Insecure.SHA1>.authenticationCode(for: body, using: key)
-            request.headers = [("x-signature", "sha1=" + Self.hex(code))]
+            request.headers = [("x-signature", "sha1=" + hexText(Array(code)))]
         case .satori: request.headers = [("authorization", "Bearer " + Self.token), ("satori-opcode", "0")]
         case .onebot12: request.headers = [("authorization", "Bearer " + Self.token)]
         case .telegram: request.headers = [("x-telegram-bot-api-secret-token", Self.token)]
         case .qq, .discord:
             let signature = (try? Self.signingKey.signature(for: Data(Array(seconds.utf8) + body))) ?? Data()
             request.headers = [
-                ("x-signature-ed25519", Self.hex(signature)), ("x-signature-timestamp", seconds),
+                ("x-signature-ed25519", hexText(signature)), ("x-signature-timestamp", seconds),
                 ("x-bot-appid", "4711"),
             ]
         case .feishu:
@@ -102,7 +103,7 @@ struct FuzzPeer: Sendable {
             request.body = Array(#"{"encrypt":"\#(Data(iv + sealed).base64EncodedString())"}"#.utf8)
             let digest = SHA256.hash(data: Array("\(seconds)1\(Self.token)".utf8) + request.body)
             request.headers = [
-                ("x-lark-signature", Self.hex(digest)), ("x-lark-request-timestamp", seconds),
+                ("x-lark-signature", hexText(Array(digest))), ("x-lark-request-timestamp", seconds),
                 ("x-lark-request-nonce", "1"),
             ]
         case .dingtalk:
@@ -114,13 +115,14 @@ struct FuzzPeer: Sendable {
             let parts = [Self.token, seconds, "1", encrypted].map { Array($0.utf8) }
             let joined = parts.sorted { $0.lexicographicallyPrecedes($1) }.flatMap { $0 }
             request.query = [
-                ("msg_signature", Self.hex(Insecure.SHA1.hash(data: joined))), ("timestamp", seconds), ("nonce", "1"),
+                ("msg_signature", hexText(Array(Insecure.SHA1.hash(data: joined)))), ("timestamp", seconds),
+                ("nonce", "1"),
             ]
             request.body = Array("<xml><Encrypt>\(encrypted)</Encrypt></xml>".utf8)
             contentType = "text/xml"
         case .slack:
             let code = Self.code(Array("v0:\(seconds):".utf8) + body, key: Array(Self.token.utf8))
-            request.headers = [("x-slack-signature", "v0=" + Self.hex(code)), ("x-slack-request-timestamp", seconds)]
+            request.headers = [("x-slack-signature", "v0=" + hexText(code)), ("x-slack-request-timestamp", seconds)]
         case .line:
             let code = Self.code(body, key: Array(Self.token.utf8))
             request.headers = [("x-line-signature", Data(code).base64EncodedString())]
@@ -168,13 +170,6 @@ struct FuzzPeer: Sendable {
 
     private static func code(_ message: [UInt8], key: [UInt8]) -> [UInt8] {
         Array(HMAC<SHA256>.authenticationCode(for: message, using: SymmetricKey(data: key)))
-    }
-
-    private static func hex(_ bytes: some Sequence<UInt8>) -> String {
-        bytes.map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.utf8.count == 1 ? "0" + digits : digits
-        }.joined()
     }
 
     // MARK: Not signed

@@ -202,7 +202,7 @@ extension StoreContract {
             }
             try await host.expectVerified(in: bench)
         } catch {
-            throw BrokenPromise(description: "\(error), with HONGBAO_SEED=\(SeededGenerator.baseSeed)")
+            throw BrokenPromise("\(error), with HONGBAO_SEED=\(SeededGenerator.baseSeed)")
         }
     }
 
@@ -438,7 +438,7 @@ extension StoreContract {
             } catch is StoreError {
                 continue
             }
-            throw BrokenPromise(description: "a closed store went on working")
+            throw BrokenPromise("a closed store went on working")
         }
     }
 }

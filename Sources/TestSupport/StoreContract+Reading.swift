@@ -149,7 +149,7 @@ extension StoreContract {
     ) async throws {
         let row = host.rows[Int(receipt.seq)]
         guard case .draw(let entry) = row.event, let round = host.rounds[entry.round] else {
-            throw BrokenPromise(description: "the host has no draw \(receipt)")
+            throw BrokenPromise("the host has no draw \(receipt)")
         }
         try expect(
             try await bench.store.draw(receipt),

@@ -42,11 +42,6 @@ public struct StoreContract: Sendable {
         }
     }
 
-    /// A promise that was not kept.
-    public struct BrokenPromise: Error, CustomStringConvertible {
-        public let description: String
-    }
-
     /// Makes a store for one check.
     public let make: @Sendable () async throws -> FreshStore
 
@@ -99,7 +94,7 @@ final class StoreContractBench: Sendable {
     /// Closes the store and opens its data again.
     func reopen() async throws {
         guard let opening else {
-            throw StoreContract.BrokenPromise(description: "this engine cannot open its data again; skip the check")
+            throw BrokenPromise("this engine cannot open its data again; skip the check")
         }
         try await close()
         let store = try await opening()
@@ -152,20 +147,19 @@ func expect<Value: Equatable>(
     _ found: Value, is expected: Value, _ what: String, file: StaticString = #fileID, line: UInt = #line
 ) throws {
     if found != expected {
-        throw StoreContract.BrokenPromise(
-            description: "\(what): expected \(expected), found \(found) (\(file):\(line))")
+        throw BrokenPromise("\(what): expected \(expected), found \(found) (\(file):\(line))")
     }
 }
 
 func expect(_ holds: Bool, _ what: String, file: StaticString = #fileID, line: UInt = #line) throws {
-    if !holds { throw StoreContract.BrokenPromise(description: "\(what) does not hold (\(file):\(line))") }
+    if !holds { throw BrokenPromise("\(what) does not hold (\(file):\(line))") }
 }
 
 func unwrap<Value>(
     _ value: Value?, _ what: String, file: StaticString = #fileID, line: UInt = #line
 ) throws -> Value {
     guard let value else {
-        throw StoreContract.BrokenPromise(description: "\(what): nothing was found (\(file):\(line))")
+        throw BrokenPromise("\(what): nothing was found (\(file):\(line))")
     }
     return value
 }
@@ -181,6 +175,5 @@ func expectRefusal(
         try expect(error.code, is: code, "\(what), refused with \(error)", file: file, line: line)
         return
     }
-    throw StoreContract.BrokenPromise(
-        description: "\(what): expected \(code.rawValue), but it went well (\(file):\(line))")
+    throw BrokenPromise("\(what): expected \(code.rawValue), but it went well (\(file):\(line))")
 }

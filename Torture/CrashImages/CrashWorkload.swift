@@ -44,10 +44,6 @@ final class CrashWorkload {
         let core: NIOLockedValueBox<Core>
     }
 
-    struct BrokenPromise: Error, CustomStringConvertible {
-        let description: String
-    }
-
     let fault: DiskFault
     private let folder: String
     private var path: String { folder + "/hongbao.db" }
@@ -195,7 +191,7 @@ final class CrashWorkload {
         if let index = answered[key], case .answer(_, let first) = promises[index].content {
             let isForgotten = erased.contains(request.user)
             guard isForgotten || (decision.isRepeated && decision.decision == first.decision) else {
-                throw BrokenPromise(description: "\(key.text) was answered \(first), and then \(decision)")
+                throw BrokenPromise("\(key.text) was answered \(first), and then \(decision)")
             }
             if decision.isRepeated { return }
         }

@@ -141,7 +141,7 @@ public struct Simulation {
             }
             try await end()
         } catch let broken as BrokenPromise {
-            throw Failure(seed: seed, step: step, promise: broken.text, trace: trace)
+            throw Failure(seed: seed, step: step, promise: broken.description, trace: trace)
         }
         tally.seeds = 1
         tally.draws = witness.drawCount

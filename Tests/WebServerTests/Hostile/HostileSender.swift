@@ -3,6 +3,7 @@ import ChatPlatforms
 import Crypto
 import CryptoExtras
 import Foundation
+import Lottery
 import TestSupport
 import Testing
 import WebServer
@@ -27,10 +28,6 @@ struct HostileSender: Sendable, CustomTestStringConvertible {
 
     static func hmac<Function: HashFunction>(_: Function.Type, _ bytes: Data, _ key: Data) -> Data {
         Data(HMAC<Function>.authenticationCode(for: bytes, using: SymmetricKey(data: key)))
-    }
-
-    static func hex(_ bytes: some Sequence<UInt8>) -> String {
-        bytes.map { String(format: "%02x", Int($0)) }.joined()
     }
 
     static func adapter(_ platform: Platform, _ settings: [String: String]) throws -> any PlatformAdapter {
@@ -73,7 +70,7 @@ struct HostileSender: Sendable, CustomTestStringConvertible {
             (
                 [
                     "Content-Type": "application/json",
-                    "X-Signature": "sha1=" + hex(hmac(Insecure.SHA1.self, Data(body), Data(secret.utf8))),
+                    "X-Signature": "sha1=" + hexText(hmac(Insecure.SHA1.self, Data(body), Data(secret.utf8))),
                 ], ""
             )
         })
