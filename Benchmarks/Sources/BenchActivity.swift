@@ -55,7 +55,9 @@ enum BenchActivity {
     }
 
     static func removeDatabase(_ path: String) {
-        for suffix in ["", "-wal", "-shm", ".lock"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+        for suffix in ["", "-wal", "-shm", ".lock", ".heads"] {
+            try? FileManager.default.removeItem(atPath: path + suffix)
+        }
     }
 
     /// - Throws: ``Wrong`` when not every draw is in the file.
