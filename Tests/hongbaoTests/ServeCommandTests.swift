@@ -34,7 +34,7 @@ import Testing
             let program = try Program(["serve", "--port", "0", "--database", "a.db"], in: folder.path)
             Thread.sleep(forTimeInterval: delay)
             program.send(signal)
-            let result = try #require(program.finish(within: 20), "it does not end")
+            let result = try #require(program.finish(within: 20), "it does not end, \(delay) s behind its start")
             // Before it has begun to listen for signals, a signal just ends it.
             #expect([0, signal].contains(result.status), "\(delay): \(result.errors)")
         }
