@@ -19,11 +19,11 @@ enum DatabaseFindings {
                 findings += log(path)
             }
         } else {
-            let wasThere = (try? SQLiteStore.issuedState(path: path).gaps.isEmpty) == false
+            // Something was issued from it, or there never was one.
+            let issued = try? SQLiteStore.issuedState(path: path)
             findings +=
-                wasThere
-                ? receipts(path)
-                : [.good("数据库 \(path) 还不存在，首次启动时创建", "The database \(path) will be made at the first start")]
+                issued.map { receipts($0, path) }
+                ?? [.good("数据库 \(path) 还不存在，首次启动时创建", "The database \(path) will be made at the first start")]
         }
         findings += place(path)
         findings += disk(path)
@@ -101,21 +101,24 @@ enum DatabaseFindings {
 
     private static func receipts(_ path: String) -> [Finding] {
         do {
-            let state = try SQLiteStore.issuedState(path: path)
-            let gaps = state.gaps
-            if gaps.isEmpty { return state.isNeeded ? [receiptsFile(state, path)] : [] }
-            let receipts = gaps.map { "\($0.firstMissing ?? $0.issued.receipt) … \($0.issued.receipt)" }
-                .joined(separator: "，")
-            return [
-                .bad(
-                    "数据库比已经发出的结果旧（缺 \(receipts)），不会启动：放回较新的数据库或备份；"
-                        + "找不回来，就运行 \(RestoreSubcommand.confirmation(path))",
-                    "The database is older than what was issued (\(receipts) are missing) and will not start: put a newer one "
-                        + "back, or run the command on the left")
-            ]
+            return receipts(try SQLiteStore.issuedState(path: path), path)
         } catch {
             return [.bad("已发出结果的记录：", "The file of issued receipts: ", error)]
         }
+    }
+
+    private static func receipts(_ state: IssuedState, _ path: String) -> [Finding] {
+        let gaps = state.gaps
+        if gaps.isEmpty { return state.isNeeded ? [receiptsFile(state, path)] : [] }
+        let receipts = gaps.map { "\($0.firstMissing ?? $0.issued.receipt) … \($0.issued.receipt)" }
+            .joined(separator: "，")
+        return [
+            .bad(
+                "数据库比已经发出的结果旧（缺 \(receipts)），不会启动：放回较新的数据库或备份；"
+                    + "找不回来，就运行 \(RestoreSubcommand.confirmation(path))",
+                "The database is older than what was issued (\(receipts) are missing) and will not start: put a newer one "
+                    + "back, or run the command on the left")
+        ]
     }
 
     private static func receiptsFile(_ state: IssuedState, _ path: String) -> Finding {
