@@ -60,14 +60,14 @@ import Testing
             String.init)
         #expect(commands.count == 2)
         for command in commands {
-            guard command.hasPrefix("hongbao") || OtherVerifiers.python != nil else { continue }
+            guard command.hasPrefix("hongbao") || TestMachine.python != nil else { continue }
             let typed = command.replacingOccurrences(of: "verifiers/", with: OtherVerifiers.folder + "/")
             let result = try Shell.run(typed, in: folder.path)
             #expect(result.status == 0, "\(command)\n\(result.text)")
         }
     }
 
-    @Test(.enabled(if: OtherVerifiers.python != nil, "python3 is not installed"))
+    @Test(.enabled(if: TestMachine.python != nil, "python3 is not installed"))
     func theDocumentsPythonPrintsWhatItShows() throws {
         let program = try #require(Document.blocks("python", in: Self.document()).first)
         let folder = try TemporaryFolder()
@@ -127,7 +127,7 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: OtherVerifiers.browser != nil, "chromium is not installed"))
+    @Test(.enabled(if: TestMachine.browser != nil, "chromium is not installed"))
     func thePageAsItIsStartsUnderItsOwnPolicy() throws {
         #expect(try OtherVerifiers.dump(OtherVerifiers.folder + "/verify.html").contains("data-ready=\"yes\""))
     }
@@ -135,7 +135,7 @@ import Testing
     /// What a person sees, with a ledger that tries to be more than text.
     @Test(
         "hardening row 86: the page shows hostile text as text",
-        .enabled(if: OtherVerifiers.browser != nil, "chromium is not installed"))
+        .enabled(if: TestMachine.browser != nil, "chromium is not installed"))
     func thePageShowsVerdictsAndHostileTextAsText() throws {
         var activity = sampleActivity()
         activity.awards[0].name = "<img src=x onerror=\"document.title='hit'\"><script>document.title='hit'</script>"
@@ -196,7 +196,7 @@ import Testing
         #expect(lines[14] == "title: 核对抽奖账本 · Check a draw's ledger, hidden: true")
     }
 
-    @Test(.enabled(if: OtherVerifiers.python != nil, "python3 is not installed"))
+    @Test(.enabled(if: TestMachine.python != nil, "python3 is not installed"))
     func theScriptsExitCodesAreThoseOfTheProgram() throws {
         let folder = try TemporaryFolder()
         let good = String(decoding: try Self.teaLedger(), as: UTF8.self)
@@ -449,8 +449,8 @@ import Testing
     }
 
     @Test(
-        .enabled(if: OtherVerifiers.python != nil, "python3 is not installed"),
-        .enabled(if: OtherVerifiers.browser != nil, "chromium is not installed"))
+        .enabled(if: TestMachine.python != nil, "python3 is not installed"),
+        .enabled(if: TestMachine.browser != nil, "chromium is not installed"))
     func allThreeVerifiersAgree() async throws {
         let cases = try Self.cases()
         async let python = OtherVerifiers.pythonVerdicts(cases)

@@ -76,9 +76,6 @@ struct LedgerCases {
 
 /// The verifiers that are no Swift: each checks many ledgers in one process.
 enum OtherVerifiers {
-    static let python = TestMachine.python
-    static let browser = TestMachine.browser
-
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("verifiers").path
 
@@ -121,7 +118,7 @@ enum OtherVerifiers {
         _ = try folder.file("driver.py", pythonDriver)
         try cases.encoded().write(to: URL(fileURLWithPath: folder.path + "/work.json"))
         let result = try Shell.run(
-            "timeout 300 '\(python ?? "")' -B driver.py '\(Self.folder)' work.json", in: folder.path)
+            "timeout 300 '\(TestMachine.python ?? "")' -B driver.py '\(Self.folder)' work.json", in: folder.path)
         guard result.status == 0 else { throw Failure(description: result.text) }
         return try verdicts(result.text)
     }
@@ -179,11 +176,13 @@ enum OtherVerifiers {
         let budget = seconds > 0 ? "--virtual-time-budget=\(seconds * 1000)" : ""
         let result = try Shell.run(
             """
-            timeout 300 '\(browser ?? "")' --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
+            timeout 300 '\(TestMachine.browser ?? "")' --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
                 --user-data-dir=profile \(budget) --dump-dom 'file://\(file)' >page.html 2>errors.txt
             """, in: folder.path, environment: ["HOME": folder.path])
         guard result.status == 0 else {
-            throw Failure(description: "\(browser ?? "") ended with \(result.status): \(try folder.text("errors.txt"))")
+            throw Failure(
+                description:
+                    "\(TestMachine.browser ?? "") ended with \(result.status): \(try folder.text("errors.txt"))")
         }
         return try folder.text("page.html")
     }
