@@ -7,11 +7,6 @@ public struct JournalState: Hashable, Sendable {
     public let isWriteAhead: Bool
     /// Whether a process holds the writer's lock on it.
     public let isInUse: Bool
-
-    package init(isWriteAhead: Bool, isInUse: Bool) {
-        self.isWriteAhead = isWriteAhead
-        self.isInUse = isInUse
-    }
 }
 
 extension SQLiteStore {

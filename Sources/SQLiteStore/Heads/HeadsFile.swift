@@ -29,15 +29,17 @@ final class HeadsFile {
         var placeCount = 1
 
         func heads(of identity: DatabaseIdentity?) -> [IssuedHead] {
-            records.sorted { $0.key < $1.key }.map(\.value).filter { $0.identity == identity }.map(\.head)
+            inOrder.filter { $0.identity == identity }.map(\.head)
         }
 
         /// What a database of this identity must hold. One that nothing was ever issued from lies in the place of those
         /// that something was, and lacks all of it.
         func issued(from identity: DatabaseIdentity?) -> [IssuedHead] {
             let own = heads(of: identity)
-            return own.isEmpty ? records.sorted { $0.key < $1.key }.map(\.value.head) : own
+            return own.isEmpty ? inOrder.map(\.head) : own
         }
+
+        private var inOrder: [HeadRecord] { records.sorted { $0.key < $1.key }.map(\.value) }
     }
 
     /// The first place, for people who wonder what the file is.
