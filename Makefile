@@ -6,8 +6,8 @@ SWIFT_FLAGS ?=
 BENCH_FLAGS ?=
 SECONDS_TO_RUN ?= 60
 COUNT ?= 100000
-FUZZ_TARGETS = commands platforms json activities ledgers configuration
-TARGET ?= $(FUZZ_TARGETS)
+# Of `fuzz`.
+TARGET ?= commands platforms json activities ledgers configuration
 SWIFT_SOURCES = $(wildcard Package.swift Sources Tests Resources Torture \
     Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources)
 
@@ -75,12 +75,13 @@ torture: deps ## simulate events with faults for SECONDS_TO_RUN, or the one of S
 fuzz: deps ## make up hostile input: SECONDS_TO_RUN=60 for each TARGET="commands platforms json activities ledgers configuration"
 	@Fuzz/run $(SECONDS_TO_RUN) $(TARGET)
 
+sanitize-thread: export TSAN_OPTIONS = suppressions=$(CURDIR)/Tests/Sanitizers/thread.txt
 sanitize-thread: deps ## store, batcher, gate and server under the thread sanitizer
 	swift build --build-tests $(SWIFT_FLAGS) --sanitize=thread --scratch-path .build/thread
-	TSAN_OPTIONS='suppressions=$(CURDIR)/Tests/Sanitizers/thread.txt' swift test $(SWIFT_FLAGS) --skip-build \
+	swift test $(SWIFT_FLAGS) --skip-build \
 	    --sanitize=thread --scratch-path .build/thread --filter 'SQLiteStoreTests|ActivitiesTests|TrafficGateTests'
 	@# One after the other: these have deadlines. How exactly a limit on connections is kept is a matter of speed, too.
-	TSAN_OPTIONS='suppressions=$(CURDIR)/Tests/Sanitizers/thread.txt' swift test $(SWIFT_FLAGS) --skip-build --no-parallel \
+	swift test $(SWIFT_FLAGS) --skip-build --no-parallel \
 	    --sanitize=thread --scratch-path .build/thread --filter WebServerTests --skip ConnectionCountTests
 
 sanitize-address: deps ## every test under the address sanitizer
