@@ -49,7 +49,7 @@ struct ActivitySubcommand: AsyncParsableCommand {
         @OptionGroup var shared: SharedOptions
 
         mutating func run() async throws {
-            let configuration = try await shared.configuration()
+            let configuration = try shared.configuration()
             let state = try await ActivitySubcommand.read(configuration) { try await $0.load() }
             let items = state.activities.map { ActivityListItem($0) }
             print(
@@ -65,7 +65,7 @@ struct ActivitySubcommand: AsyncParsableCommand {
 
         mutating func run() async throws {
             let name = name
-            let configuration = try await shared.configuration()
+            let configuration = try shared.configuration()
             let record = try await ActivitySubcommand.read(configuration) { store in
                 try ActivitySubcommand.find(name, in: try await store.load())
             }
@@ -83,7 +83,7 @@ struct ActivitySubcommand: AsyncParsableCommand {
 
         mutating func run() async throws {
             let (name, out, isPublic) = (name, out, isPublic)
-            let configuration = try await shared.configuration()
+            let configuration = try shared.configuration()
             let files = try await ActivitySubcommand.read(configuration) { store in
                 let record = try ActivitySubcommand.find(name, in: try await store.load())
                 let folders = ActivityFolders(
@@ -105,7 +105,7 @@ struct ActivitySubcommand: AsyncParsableCommand {
 
     /// Has a command decided by a service of its own, and prints its reply.
     private static func decide(_ command: Command, _ shared: SharedOptions) async throws {
-        let configuration = try await shared.configuration()
+        let configuration = try shared.configuration()
         let folders = ActivityFolders(
             activities: configuration.activitiesFolder, exports: configuration.exportsFolder, acceptsPaths: true)
         print(try await Runtime(configuration, folders: folders).run { try await $0.command(command) })

@@ -19,7 +19,7 @@ struct BackupSubcommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         let file = file
-        let database = try await shared.configuration().database
+        let database = try shared.configuration().database
         let start = ContinuousClock.now
         let report: DatabaseReport
         do {

@@ -54,7 +54,7 @@ struct ChatSubcommand: AsyncParsableCommand {
     mutating func run() async throws {
         signal(SIGPIPE, SIG_IGN)
         for file in activity { try RegularFile.check(file) }
-        var configuration = try await shared.configuration(admin.isEmpty ? [:] : ["admins": admin])
+        var configuration = try shared.configuration(admin.isEmpty ? [:] : ["admins": admin])
         var demoFolder: String?
         if demo {
             let folder = NSTemporaryDirectory() + "hongbao-demo-\(UUID().uuidString)"

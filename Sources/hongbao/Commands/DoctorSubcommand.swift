@@ -20,7 +20,7 @@ struct DoctorSubcommand: AsyncParsableCommand {
         var findings: [Finding] = []
         let configuration: HongbaoConfiguration
         do {
-            configuration = try await shared.configuration()
+            configuration = try shared.configuration()
             _ = try configuration.webServer()
             _ = try configuration.replyWriter()
             findings.append(.good("配置没有问题", "The configuration is valid"))

@@ -36,7 +36,7 @@ struct RestoreSubcommand: AsyncParsableCommand {
     }
 
     mutating func run() async throws {
-        let database = try await shared.configuration().database
+        let database = try shared.configuration().database
         if let file {
             try await restore(file, to: database)
         } else {

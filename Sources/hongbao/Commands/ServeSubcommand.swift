@@ -28,7 +28,7 @@ struct ServeSubcommand: AsyncParsableCommand {
         var overrides: [String: [String]] = [:]
         if let host { overrides["host"] = [host] }
         if let port { overrides["port"] = [String(port)] }
-        let configuration = try await shared.configuration(overrides)
+        let configuration = try shared.configuration(overrides)
         var serverConfiguration = try configuration.webServer()
         // Where files run out, nobody is answered any more, not even a monitor.
         let fileLimit = OpenFiles.raiseLimit()

@@ -13,7 +13,7 @@ struct SharedOptions: ParsableArguments {
     var language: String?
 
     /// The effective configuration with these options on top.
-    func configuration(_ more: [String: [String]] = [:]) async throws -> HongbaoConfiguration {
+    func configuration(_ more: [String: [String]] = [:]) throws -> HongbaoConfiguration {
         var overrides = more
         if let database { overrides["database"] = [database] }
         if let language { overrides["language"] = [language] }
