@@ -59,9 +59,32 @@ extension Instant {
         let (day, inDay) = floorDivide(shifted, 86_400_000)
         let date = civilDate(daysSince1970: day)
         let seconds = inDay / 1000
-        return padded(date.year, 4) + "-" + padded(date.month, 2) + "-" + padded(date.day, 2) + " "
-            + padded(seconds / 3600, 2) + ":" + padded(seconds / 60 % 60, 2) + ":" + padded(seconds % 60, 2) + "."
-            + padded(inDay % 1000, 3)
+        // Short enough to need no storage of its own; the whole has one, since every session that is saved has three.
+        let year = padded(date.year, 4)
+        return String(unsafeUninitializedCapacity: year.utf8.count + 19) { bytes in
+            var end = 0
+            func append(_ byte: UInt8) {
+                bytes[end] = byte
+                end += 1
+            }
+            func append(_ separator: Unicode.Scalar, _ value: Int64, digits count: Int) {
+                append(UInt8(ascii: separator))
+                var rest = value
+                for place in (end..<end + count).reversed() {
+                    bytes[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+                    rest /= 10
+                }
+                end += count
+            }
+            for byte in year.utf8 { append(byte) }
+            append("-", date.month, digits: 2)
+            append("-", date.day, digits: 2)
+            append(" ", seconds / 3600, digits: 2)
+            append(":", seconds / 60 % 60, digits: 2)
+            append(":", seconds % 60, digits: 2)
+            append(".", inDay % 1000, digits: 3)
+            return end
+        }
     }
 
     /// Reads what ``dateTimeText(offsetSeconds:)`` writes, and the forms `YYYY-MM-DD HH:MM[:SS[.sss]]` with `T` or a

@@ -9,14 +9,14 @@ internal import TrafficGate
 /// What every draw writes goes through prepared statements and grows at its end, but for the one index that promises a
 /// single win per user. The rest is rare and goes through GRDB.
 final class ChangeWriter {
-    private let ledger: RawStatement
+    private let ledger: BulkInsert
     private let win: RawStatement
     private let issued: RawStatement
     private let counters: RawStatement
-    private let attempt: RawStatement
+    private let attempts: BulkInsert
     private let bind: RawStatement
     private let unbind: RawStatement
-    private let message: RawStatement
+    private let messages: BulkInsert
     private let delivery: RawStatement
     /// Old messages that go with one batch, of each kind.
     private static let forgottenMessageCount = 2_000
@@ -24,16 +24,16 @@ final class ChangeWriter {
     private static let thinnedHourCount = 24
     /// The hours before this one have been thinned.
     private var firstUnthinnedHour = ""
-    private let journal: RawStatement
-    private let participant: RawStatement
+    private let journal: BulkInsert
+    private let participants: BulkInsert
 
     init(_ db: Database) throws {
-        ledger = try RawStatement(
-            """
-            INSERT INTO bot_draw_ledger (activity_id, seq, type, at_ms, round, user_id, salt, user_hash, attempt,
-                award_id, remaining, previous_seq, receipt, reason, hash)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
-            """, on: db)
+        ledger = try BulkInsert(
+            into: "bot_draw_ledger",
+            columns: [
+                "activity_id", "seq", "type", "at_ms", "round", "user_id", "salt", "user_hash", "attempt", "award_id",
+                "remaining", "previous_seq", "receipt", "reason", "hash",
+            ], on: db)
         win = try RawStatement(
             """
             INSERT INTO bot_user_award (activity_id, seq, user_id, activity_award_id, award_name, game_id, game_id_key,
@@ -44,42 +44,42 @@ final class ChangeWriter {
             "UPDATE bot_activity_award SET issued = issued + ?3 WHERE activity_id = ?1 AND id = ?2", on: db)
         counters = try RawStatement(
             "UPDATE bot_activity SET user_count = user_count + ?2, draw_count = draw_count + ?3 WHERE id = ?1", on: db)
-        attempt = try RawStatement(
-            """
-            INSERT INTO bot_user_attempt (user_id, activity_id, misses, voids, last_seq) VALUES (?1, ?2, ?3, ?4, ?5)
-            ON CONFLICT DO UPDATE SET misses = excluded.misses, voids = excluded.voids, last_seq = excluded.last_seq
-            """, on: db)
+        attempts = try BulkInsert(
+            into: "bot_user_attempt", columns: ["user_id", "activity_id", "misses", "voids", "last_seq"],
+            conflict: """
+                ON CONFLICT DO UPDATE SET misses = excluded.misses, voids = excluded.voids,
+                    last_seq = excluded.last_seq
+                """, on: db)
         bind = try RawStatement(
             """
             INSERT INTO bot_activity_user (id, bind_id, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)
             ON CONFLICT DO UPDATE SET bind_id = excluded.bind_id, updated_at = excluded.updated_at
             """, on: db)
         unbind = try RawStatement("DELETE FROM bot_activity_user WHERE id = ?1", on: db)
-        message = try RawStatement(
-            """
-            INSERT INTO bot_processed_message (sent_at_ms, message_key, user_id, chat_id, command, code, receipt,
-                parameters, processed_at_ms, endpoint, destination, delivery)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-            """, on: db)
+        messages = try BulkInsert(
+            into: "bot_processed_message",
+            columns: [
+                "sent_at_ms", "message_key", "user_id", "chat_id", "command", "code", "receipt", "parameters",
+                "processed_at_ms", "endpoint", "destination", "delivery",
+            ], on: db)
         // Of an erasure nothing may stay that names the user, and its address does.
         delivery = try RawStatement(
             """
             UPDATE bot_processed_message SET delivery = ?3, destination = iif(user_id = '', NULL, destination)
             WHERE sent_at_ms = ?1 AND message_key = ?2
             """, on: db)
-        journal = try RawStatement(
-            """
-            INSERT INTO redpacket_session_journal (session_id, user_id, ip_address, join_time_ms, leave_time_ms,
-                last_heartbeat_ms, status, queue_position, queue_ticket, id)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-            """, on: db)
-        participant = try RawStatement(
-            """
-            INSERT INTO redpacket_activity_participants (session_id, user_id, ip_address, join_time, leave_time,
-                last_heartbeat, status, queue_position, queue_ticket, created_at, updated_at)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6, ?6)
-            \(Schema.replacesSession)
-            """, on: db)
+        journal = try BulkInsert(
+            into: "redpacket_session_journal",
+            columns: [
+                "id", "session_id", "user_id", "ip_address", "join_time_ms", "leave_time_ms", "last_heartbeat_ms",
+                "status", "queue_position", "queue_ticket",
+            ], on: db)
+        participants = try BulkInsert(
+            into: "redpacket_activity_participants",
+            columns: [
+                "session_id", "user_id", "ip_address", "join_time", "leave_time", "last_heartbeat", "status",
+                "queue_position", "queue_ticket", "created_at", "updated_at",
+            ], conflict: Schema.replacesSession, on: db)
     }
 
     func write(_ changes: Changes, _ db: Database) throws {
@@ -91,19 +91,22 @@ final class ChangeWriter {
                 arguments: [round.closedAt.dateTimeText(), round.activity.text, Int64(round.round)])
         }
         for entry in changes.ledger { try write(entry) }
+        try ledger.run()
         for voided in changes.voidedWins { try write(voided, db) }
         try writeWins(changes.wins, voided: changes.voidedWins, db)
         for (activity, progress) in changes.progress { try write(progress, of: activity) }
         for (key, participation) in changes.participations {
-            attempt.bind(1, key.user.text)
-            attempt.bind(2, key.activity.text)
-            attempt.bind(3, Int64(participation.missCount))
-            attempt.bind(4, Int64(participation.voidCount))
-            attempt.bind(5, participation.lastSeq)
-            try attempt.run()
+            attempts.append(key.user.text)
+            attempts.append(key.activity.text)
+            attempts.append(Int64(participation.missCount))
+            attempts.append(Int64(participation.voidCount))
+            attempts.append(participation.lastSeq)
+            try attempts.endRow()
         }
+        try attempts.run()
         try writeBindings(changes.bindings, db)
         for processed in changes.messages { try write(processed) }
+        try messages.run()
         for (key, result) in changes.deliveries {
             delivery.bind(1, key.sentAt?.milliseconds ?? 0)
             delivery.bind(2, key.text)
@@ -121,7 +124,9 @@ final class ChangeWriter {
         for (index, participant) in changes.journal.enumerated() {
             try writeJournal(participant, number: changes.firstJournalNumber + Int64(index))
         }
+        try journal.run()
         for participant in changes.participants { try write(participant) }
+        try participants.run()
         if let number = changes.savedJournalNumber {
             try db.execute(sql: "DELETE FROM redpacket_session_journal WHERE id <= ?", arguments: [number])
         }
@@ -222,40 +227,33 @@ final class ChangeWriter {
 
     private func write(_ entry: Changes.LedgerEntry) throws {
         let row = entry.row
-        ledger.bind(1, entry.activity.text)
-        ledger.bind(2, row.seq)
-        ledger.bind(4, row.at.milliseconds)
-        ledger.bind(12, entry.previousSeq)
-        ledger.bind(15, row.hash)
+        let type: String
         var round: UInt32?
         var draw: DrawEntry?
         var receipt: Receipt?
         var reason: String?
         switch row.event {
-        case .open(let number, _, _):
-            ledger.bind(3, "open")
-            round = number
-        case .draw(let entry):
-            ledger.bind(3, "draw")
-            round = entry.round
-            draw = entry
-        case .close(let number, _):
-            ledger.bind(3, "close")
-            round = number
-        case .void(let voided, let why):
-            ledger.bind(3, "void")
-            (receipt, reason) = (voided, why)
+        case .open(let number, _, _): (type, round) = ("open", number)
+        case .draw(let entry): (type, round, draw) = ("draw", entry.round, entry)
+        case .close(let number, _): (type, round) = ("close", number)
+        case .void(let voided, let why): (type, receipt, reason) = ("void", voided, why)
         }
-        ledger.bind(5, round.map { Int64($0) })
-        ledger.bind(6, draw?.user?.text)
-        ledger.bind(7, draw?.salt)
-        ledger.bind(8, draw?.userHash)
-        ledger.bind(9, draw.map { Int64($0.attempt) })
-        ledger.bind(10, draw?.award?.text)
-        ledger.bind(11, draw?.remaining.map { Int64($0) })
-        ledger.bind(13, receipt?.description)
-        ledger.bind(14, reason)
-        try ledger.run()
+        ledger.append(entry.activity.text)
+        ledger.append(row.seq)
+        ledger.append(type)
+        ledger.append(row.at.milliseconds)
+        ledger.append(round.map { Int64($0) })
+        ledger.append(draw?.user?.text)
+        ledger.append(draw?.salt)
+        ledger.append(draw?.userHash)
+        ledger.append(draw.map { Int64($0.attempt) })
+        ledger.append(draw?.award?.text)
+        ledger.append(draw?.remaining.map { Int64($0) })
+        ledger.append(entry.previousSeq)
+        ledger.append(receipt?.description)
+        ledger.append(reason)
+        ledger.append(row.hash)
+        try ledger.endRow()
     }
 
     /// - Parameter voided: Those of the same batch that take one of `wins` back are written right behind it, so that
@@ -306,48 +304,51 @@ final class ChangeWriter {
     }
 
     private func write(_ processed: ProcessedMessage) throws {
-        message.bind(1, processed.key.sentAt?.milliseconds ?? 0)
-        message.bind(2, processed.key.text)
-        message.bind(3, processed.user.text)
-        message.bind(4, processed.chat?.text)
-        message.bind(5, processed.fingerprint)
-        message.bind(6, processed.answer.code.rawValue)
-        message.bind(7, processed.answer.receipt?.description)
-        message.bind(8, processed.answer.parameters)
-        message.bind(9, processed.at.milliseconds)
-        message.bind(10, processed.destination?.endpoint)
-        message.bind(11, processed.destination?.address)
-        message.bind(12, processed.delivery?.rawValue)
-        try message.run()
+        messages.append(processed.key.sentAt?.milliseconds ?? 0)
+        messages.append(processed.key.text)
+        messages.append(processed.user.text)
+        messages.append(processed.chat?.text)
+        messages.append(processed.fingerprint)
+        messages.append(processed.answer.code.rawValue)
+        messages.append(processed.answer.receipt?.description)
+        messages.append(processed.answer.parameters)
+        messages.append(processed.at.milliseconds)
+        messages.append(processed.destination?.endpoint)
+        messages.append(processed.destination?.address)
+        messages.append(processed.delivery?.rawValue)
+        try messages.endRow()
     }
 
     // MARK: Gate
 
     private func writeJournal(_ participant: Participant, number: Int64) throws {
-        journal.bind(10, number)
-        journal.bind(1, participant.session.text)
-        journal.bind(2, participant.user?.text)
-        journal.bind(3, participant.ipAddress)
-        journal.bind(4, participant.joinTime.milliseconds)
-        journal.bind(5, participant.leaveTime?.milliseconds)
-        journal.bind(6, participant.lastHeartbeat.milliseconds)
-        journal.bind(7, participant.status.rawValue)
-        journal.bind(8, participant.queuePosition.map { Int64($0) })
-        journal.bind(9, participant.ticket.map { Int64(clamping: $0) })
-        try journal.run()
+        journal.append(number)
+        journal.append(participant.session.text)
+        journal.append(participant.user?.text)
+        journal.append(participant.ipAddress)
+        journal.append(participant.joinTime.milliseconds)
+        journal.append(participant.leaveTime?.milliseconds)
+        journal.append(participant.lastHeartbeat.milliseconds)
+        journal.append(participant.status.rawValue)
+        journal.append(participant.queuePosition.map { Int64($0) })
+        journal.append(participant.ticket.map { Int64(clamping: $0) })
+        try journal.endRow()
     }
 
     private func write(_ row: Participant) throws {
-        participant.bind(1, row.session.text)
-        participant.bind(2, row.user?.text)
-        participant.bind(3, row.ipAddress)
-        participant.bind(4, row.joinTime.dateTimeText())
-        participant.bind(5, row.leaveTime?.dateTimeText())
-        participant.bind(6, row.lastHeartbeat.dateTimeText())
-        participant.bind(7, row.status.rawValue)
-        participant.bind(8, row.queuePosition.map { Int64($0) })
-        participant.bind(9, row.ticket.map { Int64(clamping: $0) })
-        try participant.run()
+        let heartbeat = row.lastHeartbeat.dateTimeText()
+        participants.append(row.session.text)
+        participants.append(row.user?.text)
+        participants.append(row.ipAddress)
+        participants.append(row.joinTime.dateTimeText())
+        participants.append(row.leaveTime?.dateTimeText())
+        participants.append(heartbeat)
+        participants.append(row.status.rawValue)
+        participants.append(row.queuePosition.map { Int64($0) })
+        participants.append(row.ticket.map { Int64(clamping: $0) })
+        participants.append(heartbeat)
+        participants.append(heartbeat)
+        try participants.endRow()
     }
 
     private func write(_ row: GateStatistics, _ db: Database) throws {
