@@ -388,9 +388,12 @@ public struct Simulation {
 
     private mutating func processAll() async throws {
         while !line.isEmpty {
-            if isOneIn(4) { pass(milliseconds: Int64(random.below(50))) }
-            if isOneIn(30) { moveClock() }
-            if isOneIn(40) { editConfiguration() }
+            // A batch that is decided already has its time and its facts.
+            if try !running().isAhead {
+                if isOneIn(4) { pass(milliseconds: Int64(random.below(50))) }
+                if isOneIn(30) { moveClock() }
+                if isOneIn(40) { editConfiguration() }
+            }
             try await process()
         }
     }

@@ -108,31 +108,27 @@ public struct ActivityStateMachine: Sendable {
     ) -> FactQuery {
         applySchedule(now: now, entropy: &entropy)
         var query = FactQuery()
-        var messages: Set<MessageKey> = []
-        var bindings: Set<UserID> = []
-        var participations: Set<ParticipationKey> = []
         for item in items {
             guard case .message(let request, let importing) = item else { continue }
-            if let key = request.key, messages.insert(key).inserted { query.messages.append(key) }
+            if let key = request.key { query.messages.append(key) }
             guard case .command(let command) = request.content else { continue }
             switch command {
             case .draw:
-                if bindings.insert(request.user).inserted { query.bindings.append(request.user) }
+                query.bindings.append(request.user)
                 guard let id = openActivity(in: request.chat) else { break }
                 let key = ParticipationKey(user: request.user, activity: id)
-                guard participations.insert(key).inserted else { break }
                 query.participations.append(key)
                 guard let record = activities[id] else { break }
                 if record.activity.oneWinPerGameID { query.activitiesByGameID.insert(id) }
                 if record.hasErasedUsers { query.erased[key] = erasedDigest(key) }
             case .bind(let gameID):
-                if bindings.insert(request.user).inserted { query.bindings.append(request.user) }
+                query.bindings.append(request.user)
                 // A draw behind this message asks for the new game id's winner.
                 for id in openActivities where activities[id]?.activity.oneWinPerGameID == true {
                     query.gameIDs.append(GameIDKey(activity: id, folded: gameID.folded))
                 }
             case .unbind, .myBinding:
-                if bindings.insert(request.user).inserted { query.bindings.append(request.user) }
+                query.bindings.append(request.user)
             case .void(let receipt, _): query.receipt = receipt
             case .importActivity:
                 if case .success(let activity)? = importing { query.wonAwardsOf = activity.id }

@@ -30,8 +30,30 @@ public final class ActivityService: Service {
 
     private struct Deliveries {
         var noted: [MessageKey: Delivery] = [:]
-        /// With the batch that is being decided.
-        var isWriting = false
+        /// Batches with some that are not durable yet.
+        var batchCount = 0
+    }
+
+    /// A batch and what its facts are asked with.
+    private struct PreparedBatch {
+        let entries: [RequestQueue.Entry]
+        let deliveries: [MessageKey: Delivery]
+        let now: Instant
+        let start: ContinuousClock.Instant
+        let query: FactQuery
+    }
+
+    /// A batch of which nobody may be told before its changes are durable.
+    private struct DecidedBatch {
+        let entries: [RequestQueue.Entry]
+        let start: ContinuousClock.Instant
+        let changes: Changes
+        let decided: [DecidedRequest]
+        let notices: [ActivityStateMachine.Notice]
+        let check: GateCheck
+        let queuedCount: Int
+        let isBehind: Bool
+        let hasDeliveries: Bool
     }
 
     private let store: any Store
@@ -49,6 +71,8 @@ public final class ActivityService: Service {
     private let clockWatch: NIOLockedValueBox<ClockWatch>
     /// Touched by the batch that is being decided and, for a moment, by what reads a name.
     private let core: NIOLockedValueBox<Core>
+    /// The batch that was decided while the one before it was being made durable.
+    private let ahead = NIOLockedValueBox<DecidedBatch?>(nil)
 
     /// - Parameters:
     ///   - stored: What `store` loaded.
@@ -153,7 +177,7 @@ public final class ActivityService: Service {
     }
 
     /// Whether the store knows of all that was noted.
-    public var hasWrittenNotes: Bool { deliveries.withLockedValue { $0.noted.isEmpty && !$0.isWriting } }
+    public var hasWrittenNotes: Bool { deliveries.withLockedValue { $0.noted.isEmpty && $0.batchCount == 0 } }
 
     /// Replies through `endpoint` that were decided but have not gone out, as a restart finds them, in the order of their
     /// decision.
@@ -220,7 +244,9 @@ public final class ActivityService: Service {
                         try? await Task.sleep(for: interval)
                     }
                 }
-                while try await processNext() {}
+                // Ahead of whoever has just been answered: as long as a batch waits for its turn, so does everybody.
+                group.addTask(priority: .high) { try await self.processAll() }
+                try await group.next()
                 group.cancelAll()
             }
         } onCancelOrGracefulShutdown: {
@@ -228,41 +254,68 @@ public final class ActivityService: Service {
         }
     }
 
-    /// Waits for the next batch and decides it; after ``shutDown()``, once nothing is left, brings the gate's table up to
-    /// date instead. What ``run()`` does over and over, for whoever drives the service step by step.
+    /// Each batch is announced when the next is on its way to the store: as long as that is idle, everybody waits.
+    private func processAll() async throws {
+        try await failingAll {
+            while let entries = await queue.take() {
+                var current: DecidedBatch? = try await decide(entries)
+                var durable: DecidedBatch?
+                while let batch = current {
+                    current = try await finish(batch, announcing: durable)
+                    durable = batch
+                }
+                if let durable { announce(durable) }
+            }
+            try await flush()
+        }
+    }
+
+    /// Makes one batch durable and announces it: the one that was decided meanwhile, else the next that somebody asks for.
+    /// After ``shutDown()``, once nothing is left, brings the gate's table up to date instead. What ``run()`` does, for
+    /// whoever drives the service step by step, one step at a time.
     ///
     /// - Returns: False when that was the last.
     /// - Throws: As ``run()``; nothing more may be asked of the service then.
     package func processNext() async throws -> Bool {
-        do {
-            if let entries = await queue.take() {
-                try await process(entries)
-                return true
+        try await failingAll {
+            var current = ahead.withLockedValue { $0.take() }
+            if current == nil, let entries = await queue.take() { current = try await decide(entries) }
+            guard let batch = current else {
+                try await flush()
+                return false
             }
-            try await finish()
-            return false
+            let next = try await finish(batch, announcing: nil)
+            ahead.withLockedValue { $0 = next }
+            announce(batch)
+            return true
+        }
+    }
+
+    /// Tells everybody who waits that nothing will come, when `body` fails.
+    private func failingAll<Result>(_ body: () async throws -> Result) async throws -> Result {
+        do {
+            return try await body()
         } catch {
             if !Task.isCancelled {
                 logger.error("batch failed; nobody in it is told a result", metadata: ["error": "\(error)"])
             }
-            for entry in queue.drain() { entry.response.resolve(.failure(error)) }
+            Self.fail(queue.drain(), error)
             throw error
         }
     }
+
+    /// Whether a batch has been decided that ``processNext()`` will make durable.
+    package var isAhead: Bool { ahead.withLockedValue { $0 != nil } }
 
     /// Lets ``processNext()`` go on without a request, as the clock does in ``run()``.
     package func wake() {
         queue.wake()
     }
 
-    private func finish() async throws {
-        let core = core
-        let deliveries = deliveries
-        try await store.transact(FactQuery()) { _ in
-            var changes = core.withLockedValue { $0.machine.flush() }
-            changes.deliveries = deliveries.withLockedValue { $0.noted }
-            return (changes, ())
-        }
+    private func flush() async throws {
+        var changes = core.withLockedValue { $0.machine.flush() }
+        changes.deliveries = deliveries.withLockedValue { $0.noted }
+        try await store.write(changes) { nil }
     }
 
     /// Takes nothing more; ``run()`` finishes what was accepted and returns. A service group does this by itself.
@@ -270,54 +323,96 @@ public final class ActivityService: Service {
         queue.close()
     }
 
-    private func process(_ entries: [RequestQueue.Entry]) async throws {
-        let items = entries.map(\.item)
+    private func prepare(_ entries: [RequestQueue.Entry]) -> PreparedBatch {
         let now = clock()
-        let core = core
         let start = ContinuousClock.now
         if let seconds = clockWatch.withLockedValue({ $0.deviation(at: now, elapsed: start) }) {
             logger.warning(
                 "the system's clock was changed or stands still; times follow it", metadata: ["seconds": "\(seconds)"])
         }
         let noted = deliveries.withLockedValue { deliveries in
-            defer { deliveries = Deliveries(isWriting: true) }
+            if !deliveries.noted.isEmpty { deliveries.batchCount += 1 }
+            defer { deliveries.noted = [:] }
             return deliveries.noted
         }
-        defer { deliveries.withLockedValue { $0.isWriting = false } }
-        let query = core.withLockedValue { $0.machine.prepare(items, now: now, entropy: &$0.entropy) }
-        let decided: [DecidedRequest]
+        let query = core.withLockedValue {
+            $0.machine.prepare(entries.map(\.item), now: now, entropy: &$0.entropy)
+        }
+        return PreparedBatch(entries: entries, deliveries: noted, now: now, start: start, query: query)
+    }
+
+    private func decide(_ batch: PreparedBatch, _ facts: Facts) -> DecidedBatch {
+        core.withLockedValue { core in
+            let (changes, decided) = core.machine.decide(
+                batch.entries.map(\.item), facts: facts, deliveries: batch.deliveries, now: batch.now,
+                entropy: &core.entropy)
+            #if DEBUG
+                if Mutation.current == .answerBeforeCommit { Self.answer(batch.entries, decided) }
+            #endif
+            return DecidedBatch(
+                entries: batch.entries, start: batch.start, changes: changes, decided: decided,
+                notices: core.machine.takeNotices(), check: core.machine.gate.check(now: batch.now),
+                queuedCount: core.machine.gate.queuedCount, isBehind: core.machine.hasUnsavedSessions,
+                hasDeliveries: !batch.deliveries.isEmpty)
+        }
+    }
+
+    /// Decides a batch while no other is on its way.
+    private func decide(_ entries: [RequestQueue.Entry]) async throws -> DecidedBatch {
+        let batch = prepare(entries)
         do {
-            decided = try await store.transact(query) { facts in
-                let (changes, decided) = core.withLockedValue {
-                    $0.machine.decide(
-                        items, facts: facts, deliveries: noted, now: now, entropy: &$0.entropy)
-                }
-                #if DEBUG
-                    if Mutation.current == .answerBeforeCommit { Self.answer(entries, decided) }
-                #endif
-                return (changes, decided)
-            }
+            return decide(batch, try await store.facts(for: batch.query))
         } catch {
-            for entry in entries { entry.response.resolve(.failure(error)) }
+            Self.fail(entries, error)
             throw error
         }
-        let (notices, isBehind, check, queuedCount) = core.withLockedValue {
-            (
-                $0.machine.takeNotices(), $0.machine.hasUnsavedSessions, $0.machine.gate.check(now: now),
-                $0.machine.gate.queuedCount
-            )
+    }
+
+    /// Makes a batch durable, and meanwhile decides whoever waits by then.
+    ///
+    /// - Parameter durable: The batch before, which may be announced.
+    /// - Returns: The batch behind; nil: nobody waits.
+    private func finish(_ batch: DecidedBatch, announcing durable: DecidedBatch?) async throws -> DecidedBatch? {
+        let next = OneTimeValue<(batch: PreparedBatch, facts: Facts)?>()
+        let taken = NIOLockedValueBox<[RequestQueue.Entry]>([])
+        async let writing: Void = {
+            // Nobody waits, or the store has failed.
+            defer { next.resolve(nil) }
+            try await store.write(batch.changes) { [self] in
+                guard let entries = queue.takeWaiting(behind: batch.entries.count) else { return nil }
+                taken.withLockedValue { $0 = entries }
+                let prepared = prepare(entries)
+                return FactRequest(prepared.query) { next.resolve((prepared, $0)) }
+            }
+        }()
+        if let durable { announce(durable) }
+        let following = await next.value.map { decide($0.batch, $0.facts) }
+        do {
+            try await writing
+        } catch {
+            Self.fail(batch.entries + taken.withLockedValue { $0 }, error)
+            throw error
         }
-        lastCheck.withLockedValue { $0 = check }
-        Self.answer(entries, decided)
+        return following
+    }
+
+    private func announce(_ batch: DecidedBatch) {
+        if batch.hasDeliveries { deliveries.withLockedValue { $0.batchCount -= 1 } }
+        lastCheck.withLockedValue { $0 = batch.check }
+        Self.answer(batch.entries, batch.decided)
         onBatch?(
             BatchReport(
-                requestCount: entries.count, duration: start.duration(to: .now), waitingCount: queue.count,
-                activeUsers: check.currentUsers, queuedUsers: queuedCount))
-        if isBehind { queue.wake() }
-        for notice in notices {
+                requestCount: batch.entries.count, duration: batch.start.duration(to: .now),
+                waitingCount: queue.count, activeUsers: batch.check.currentUsers, queuedUsers: batch.queuedCount))
+        if batch.isBehind { queue.wake() }
+        for notice in batch.notices {
             log(notice)
             onNotice?(notice)
         }
+    }
+
+    private static func fail(_ entries: [RequestQueue.Entry], _ error: any Error) {
+        for entry in entries { entry.response.resolve(.failure(error)) }
     }
 
     private static func answer(_ entries: [RequestQueue.Entry], _ decided: [DecidedRequest]) {

@@ -87,6 +87,18 @@ final class RequestQueue: Sendable {
         }
     }
 
+    /// The next batch if somebody waits, without waiting for anybody; nil when nobody does.
+    ///
+    /// - Parameter ahead: Requests that are being made durable. Together with those that wait they are shared out evenly:
+    ///   whoever asks again as soon as they are answered would otherwise all come in every other batch, and nothing
+    ///   would be left to decide during the one between.
+    func takeWaiting(behind ahead: Int) -> [Entry]? {
+        state.withLockedValue { state in
+            let count = state.entries.count
+            return count == 0 ? nil : nextBatch(&state, atMost: (count + ahead + 1) / 2)
+        }
+    }
+
     /// Everything that is left, for telling it that nothing will come.
     func drain() -> [Entry] {
         state.withLockedValue { state in
@@ -96,9 +108,9 @@ final class RequestQueue: Sendable {
         }
     }
 
-    private func nextBatch(_ state: inout State) -> [Entry] {
+    private func nextBatch(_ state: inout State, atMost share: Int = .max) -> [Entry] {
         state.isWoken = false
-        let limit = min(state.entries.count, maximumBatchCount)
+        let limit = min(state.entries.count, maximumBatchCount, share)
         let solitary = state.entries.prefix(limit).firstIndex { $0.item.isSolitary }
         let count = solitary.map { max($0, 1) } ?? limit
         let batch = Array(state.entries.prefix(count))

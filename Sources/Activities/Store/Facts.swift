@@ -27,13 +27,13 @@ public struct GameIDKey: Hashable, Sendable {
 /// What a batch needs to know before it can be decided.
 ///
 /// Everything that grows with the number of users is asked for here, by index; a store answers each list with one
-/// look-up per entry or with one set-based query for all.
+/// look-up per entry or with one set-based query for all. What is asked twice is answered once.
 public struct FactQuery: Sendable {
-    /// Has this message been processed? Distinct.
+    /// Has this message been processed?
     public var messages: [MessageKey] = []
-    /// Which game id is bound? Distinct.
+    /// Which game id is bound?
     public var bindings: [UserID] = []
-    /// What has this user done in this activity? Distinct.
+    /// What has this user done in this activity?
     public var participations: [ParticipationKey] = []
     /// Of `participations`, those for whose bound game id a winner must be looked up as well.
     public var activitiesByGameID: Set<ActivityID> = []

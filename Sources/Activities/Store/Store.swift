@@ -10,17 +10,22 @@ public protocol Store: Sendable {
     /// - Throws: ``StoreError``.
     func load() async throws -> StoredState
 
-    /// Reads the facts, lets `decide` decide on them, writes the changes, all in one transaction, and returns once the
-    /// commit is durable.
+    /// The answers to a query, with all that was written before. Nothing is locked: this store alone writes.
+    ///
+    /// - Throws: ``StoreError``.
+    func facts(for query: FactQuery) async throws -> Facts
+
+    /// Writes the changes in one transaction, then reads what the batch behind needs to know, and returns once the changes
+    /// are durable. So that batch is decided while this one is being committed.
     ///
     /// - Parameters:
-    ///   - query: May be empty; where the changes are then empty too, nothing is locked or written.
-    ///   - decide: Called exactly once unless reading fails. Must not block.
-    /// - Throws: ``StoreError``. What the caller holds in memory may then be ahead of the store; it must not decide
-    ///   again, but load afresh. Never retried in here: a commit whose result is unknown may have happened.
-    func transact<Result: Sendable>(
-        _ query: FactQuery, _ decide: @escaping @Sendable (Facts) -> (Changes, Result)
-    ) async throws -> Result
+    ///   - changes: May be empty; then nothing is locked or written.
+    ///   - next: Called at most once, when the changes are written but not durable yet; nil: nobody waits. Must not
+    ///     block.
+    /// - Throws: ``StoreError``. What the caller holds in memory may then be ahead of the store, as is what was decided on
+    ///   the facts handed out meanwhile; it must not decide again, but load afresh. Never retried in here: a commit whose
+    ///   result is unknown may have happened.
+    func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws
 
     /// A user's wins in all activities, newest first, without those voided.
     func wins(of user: UserID) async throws -> [Win]
@@ -59,6 +64,30 @@ public protocol Store: Sendable {
 
     /// Finishes what was begun and closes. The store is not usable afterwards.
     func close() async throws
+}
+
+extension Store {
+    /// One batch by itself: reads the facts, lets `decide` decide on them, writes the changes, and returns once they are
+    /// durable.
+    ///
+    /// - Throws: As ``write(_:next:)``.
+    public func transact<Result>(_ query: FactQuery, _ decide: (Facts) -> (Changes, Result)) async throws -> Result {
+        let (changes, result) = decide(try await facts(for: query))
+        try await write(changes) { nil }
+        return result
+    }
+}
+
+/// What a batch needs to know, and who is told.
+public struct FactRequest: Sendable {
+    public let query: FactQuery
+    /// Called once with the answers, unless reading them or writing what goes before them fails. Must not block.
+    public let receive: @Sendable (Facts) -> Void
+
+    public init(_ query: FactQuery, receive: @escaping @Sendable (Facts) -> Void) {
+        self.query = query
+        self.receive = receive
+    }
 }
 
 /// What the decisions keep in memory.

@@ -82,19 +82,13 @@ final class ChangeWriter {
             ], conflict: Schema.replacesSession, on: db)
     }
 
-    func write(_ changes: Changes, _ db: Database) throws {
+    /// Writes what ``FactQuery`` asks about, so that the batch behind this one can be decided while the rest is written.
+    ///
+    /// What a void asks of the ledger is left to the rest: it stands alone, and asks when nothing is on its way.
+    func writeFacts(_ changes: Changes, _ db: Database) throws {
         for record in changes.activities { try write(record, db) }
-        for round in changes.newRounds { try write(round, db) }
-        for round in changes.closedRounds {
-            try db.execute(
-                sql: "UPDATE bot_draw_round SET closed_at = ? WHERE activity_id = ? AND round = ?",
-                arguments: [round.closedAt.dateTimeText(), round.activity.text, Int64(round.round)])
-        }
-        for entry in changes.ledger { try write(entry) }
-        try ledger.run()
         for voided in changes.voidedWins { try write(voided, db) }
         try writeWins(changes.wins, voided: changes.voidedWins, db)
-        for (activity, progress) in changes.progress { try write(progress, of: activity) }
         for (key, participation) in changes.participations {
             attempts.append(key.user.text)
             attempts.append(key.activity.text)
@@ -107,12 +101,6 @@ final class ChangeWriter {
         try writeBindings(changes.bindings, db)
         for processed in changes.messages { try write(processed) }
         try messages.run()
-        for (key, result) in changes.deliveries {
-            delivery.bind(1, key.sentAt?.milliseconds ?? 0)
-            delivery.bind(2, key.text)
-            delivery.bind(3, result.rawValue)
-            try delivery.run()
-        }
         for (key, value) in changes.configuration {
             try db.execute(
                 sql: """
@@ -120,6 +108,25 @@ final class ChangeWriter {
                     ON CONFLICT (config_key) DO UPDATE SET config_value = excluded.config_value, is_active = 1,
                         updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
                     """, arguments: [key, value])
+        }
+    }
+
+    /// Writes what ``writeFacts(_:_:)`` has left, in the same transaction.
+    func writeRest(_ changes: Changes, _ db: Database) throws {
+        for round in changes.newRounds { try write(round, db) }
+        for round in changes.closedRounds {
+            try db.execute(
+                sql: "UPDATE bot_draw_round SET closed_at = ? WHERE activity_id = ? AND round = ?",
+                arguments: [round.closedAt.dateTimeText(), round.activity.text, Int64(round.round)])
+        }
+        for entry in changes.ledger { try write(entry) }
+        try ledger.run()
+        for (activity, progress) in changes.progress { try write(progress, of: activity) }
+        for (key, result) in changes.deliveries {
+            delivery.bind(1, key.sentAt?.milliseconds ?? 0)
+            delivery.bind(2, key.text)
+            delivery.bind(3, result.rawValue)
+            try delivery.run()
         }
         for (index, participant) in changes.journal.enumerated() {
             try writeJournal(participant, number: changes.firstJournalNumber + Int64(index))

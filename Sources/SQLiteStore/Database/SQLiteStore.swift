@@ -7,7 +7,7 @@ internal import NIOConcurrencyHelpers
 
 /// Everything in one SQLite file: one connection writes, others read.
 ///
-/// A batch is one transaction under `synchronous=FULL`, so what ``transact(_:_:)`` returned for is on disk. The first
+/// A batch is one transaction under `synchronous=FULL`, so what ``write(_:next:)`` returned for is on disk. The first
 /// fault of a write ends the store: whatever the file then holds is found out by opening it again.
 public final class SQLiteStore: Store {
     /// How the file is opened.
@@ -45,6 +45,26 @@ public final class SQLiteStore: Store {
 
         deinit {
             walFrameCount.deallocate()
+        }
+
+        /// What `error` says to an operator; unless a rule of the schema held, with which the file is as it was, nothing
+        /// may be written behind it.
+        func note(_ error: any Error) -> StoreError {
+            let found = StoreError(error)
+            if found.code != .constraint { fault = found }
+            return found
+        }
+
+        /// Writes the changes, and reads the next batch's facts as soon as they are what they will be.
+        func write(_ changes: Changes, next: () -> FactRequest?, _ db: Database) throws {
+            let writer = try writer(db)
+            try writer.writeFacts(changes, db)
+            // An erasure takes facts away, so nobody is asked behind one; and what a void asks stands in the ledger.
+            let request = changes.erasures.isEmpty ? next() : nil
+            let isLedgerAsked = request?.query.receipt != nil
+            if isLedgerAsked { try writer.writeRest(changes, db) }
+            if let request { request.receive(try reader(db).facts(for: request.query, db)) }
+            if !isLedgerAsked { try writer.writeRest(changes, db) }
         }
 
         func reader(_ db: Database) throws -> FactReader {
@@ -196,6 +216,9 @@ public final class SQLiteStore: Store {
                     code: .notDurable,
                     message: "The database cannot use a write-ahead log here. Use a local disk, not a network one.")
             }
+            if !locks.isEmpty { GatheredLog.begin(db) }
+            // What undoes a single statement; SQLite would write it to a file otherwise.
+            try db.execute(sql: "PRAGMA temp_store = MEMORY")
             // Counting frames takes the place of SQLite's automatic checkpoint, which would run inside a commit that
             // somebody is waiting for.
             sqlite3_wal_hook(
@@ -456,41 +479,47 @@ public final class SQLiteStore: Store {
         return writer
     }
 
-    public func transact<Result: Sendable>(
-        _ query: FactQuery, _ decide: @escaping @Sendable (Facts) -> (Changes, Result)
-    ) async throws -> Result {
+    public func facts(for query: FactQuery) async throws -> Facts {
+        let writer = try requireWriter()
+        let hot = hot
+        do {
+            return try await writer.writeWithoutTransaction { db in
+                if let fault = hot.fault { throw fault }
+                do {
+                    return try hot.reader(db).facts(for: query, db)
+                } catch {
+                    throw hot.note(error)
+                }
+            }
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    public func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws {
         let writer = try requireWriter()
         let hot = hot
         let limit = checkpointFrameCount
+        let logger = logger
         do {
-            let logger = logger
-            let (result, isCheckpointDue) = try await writer.writeWithoutTransaction { db in
+            let isCheckpointDue = try await writer.writeWithoutTransaction { db in
                 if let fault = hot.fault { throw fault }
                 let isCheckpointDue = hot.walFrameCount.pointee >= limit
-                // Most of the time a look at the clock finds nothing to do, and needs no right to write.
-                if !query.isEmpty { try Self.begin(db, logger) }
                 do {
-                    let facts = try hot.reader(db).facts(for: query, db)
-                    let (changes, result) = decide(facts)
-                    if !changes.isEmpty {
-                        if query.isEmpty { try Self.begin(db, logger) }
-                        try hot.writer(db).write(changes, db)
-                    }
+                    // Most of the time a look at the clock finds nothing to do, and needs no right to write.
+                    if !changes.isEmpty { try Self.begin(db, logger) }
+                    try hot.write(changes, next: next, db)
                     if db.isInsideTransaction { try db.commit() }
                     // Durable, and nobody has been told: from here on it counts as issued.
                     if !changes.ledger.isEmpty { try hot.heads?.note(changes.ledger) }
                     if !changes.statistics.isEmpty { hot.heads?.synchronize() }
-                    return (result, isCheckpointDue)
+                    return isCheckpointDue
                 } catch {
                     if db.isInsideTransaction { try? db.rollback() }
-                    let fault = StoreError(error)
-                    // Where a rule of the schema held, the file is as it was.
-                    if fault.code != .constraint { hot.fault = fault }
-                    throw fault
+                    throw hot.note(error)
                 }
             }
             if isCheckpointDue { checkpointSoon() }
-            return result
         } catch {
             throw StoreError(error)
         }

@@ -7,7 +7,7 @@ internal import NIOConcurrencyHelpers
 ///
 /// One caller at a time plans and looks; the store itself may be called from anywhere.
 public final class FaultyStore: Store {
-    /// What goes wrong in ``Store/transact(_:_:)``.
+    /// What goes wrong with a batch.
     public enum Fault: String, Sendable, CaseIterable {
         /// The process ends before anything was decided.
         case crashBefore = "crash before the decision"
@@ -49,23 +49,30 @@ public final class FaultyStore: Store {
     /// What the last batch wrote, whatever its caller was told; nil when nothing was written since the last call.
     public func takeCommitted() -> Changes? { state.withLockedValue { $0.committed.take() } }
 
-    public func transact<Result: Sendable>(
-        _ query: FactQuery, _ decide: @escaping @Sendable (Facts) -> (Changes, Result)
-    ) async throws -> Result {
-        let fault = state.withLockedValue { $0.fault.take() }
-        let isLost =
-            switch fault {
-            case .crashBefore: throw StoreError(code: .failed, message: "simulated: the process ended")
-            case .crashUnwritten, .unknownUnwritten, .full: true
-            case .crashWritten, .unknownWritten, nil: false
-            }
-        let (changes, result) = try await store.transact(query) { facts in
-            let (changes, result) = decide(facts)
-            return (isLost ? Changes() : changes, (changes, result))
+    public func facts(for query: FactQuery) async throws -> Facts {
+        try crashBefore()
+        return try await store.facts(for: query)
+    }
+
+    private func crashBefore() throws {
+        let isNow = state.withLockedValue { state in
+            defer { if state.fault == .crashBefore { state.fault = nil } }
+            return state.fault == .crashBefore
         }
-        if !isLost { state.withLockedValue { $0.committed = changes } }
+        if isNow { throw StoreError(code: .failed, message: "simulated: the process ended") }
+    }
+
+    public func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws {
+        try crashBefore()
+        let fault = state.withLockedValue { $0.fault.take() }
         switch fault {
-        case nil: return result
+        case nil, .crashBefore, .crashWritten, .unknownWritten:
+            try await store.write(changes, next: next)
+            state.withLockedValue { $0.committed = changes }
+        case .crashUnwritten, .unknownUnwritten, .full: break
+        }
+        switch fault {
+        case nil: return
         case .full: throw StoreError(code: .full, message: "simulated: the disk is full")
         case let fault?: throw StoreError(code: .failed, message: "simulated: \(fault.rawValue)")
         }

@@ -71,19 +71,25 @@ public final class MemoryStore: Store {
 
     public func load() async throws -> StoredState { try use { $0.tables.storedState } }
 
-    public func transact<Result: Sendable>(
-        _ query: FactQuery, _ decide: @escaping @Sendable (Facts) -> (Changes, Result)
-    ) async throws -> Result {
+    public func facts(for query: FactQuery) async throws -> Facts {
+        try use { facts(for: query, $0) }
+    }
+
+    public func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws {
         try use { state in
-            var facts = state.tables.facts(for: query)
-            facts.configuration = seenEditCount.withLockedValue { seen in
-                defer { seen = state.editCount }
-                return seen == state.editCount ? nil : state.tables.configuration
-            }
-            let (changes, result) = decide(facts)
             try state.tables.write(changes)
-            return result
+            guard let request = next() else { return }
+            request.receive(facts(for: request.query, state))
         }
+    }
+
+    private func facts(for query: FactQuery, _ state: Disk.State) -> Facts {
+        var facts = state.tables.facts(for: query)
+        facts.configuration = seenEditCount.withLockedValue { seen in
+            defer { seen = state.editCount }
+            return seen == state.editCount ? nil : state.tables.configuration
+        }
+        return facts
     }
 
     public func wins(of user: UserID) async throws -> [Win] { try use { $0.tables.wins(of: user) } }

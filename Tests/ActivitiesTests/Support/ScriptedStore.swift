@@ -58,23 +58,16 @@ struct ScriptedStore: Store {
         store = try SQLiteStore()
     }
 
-    func transact<Result: Sendable>(
-        _ query: FactQuery, _ decide: @escaping @Sendable (Facts) -> (Changes, Result)
-    ) async throws -> Result {
+    func facts(for query: FactQuery) async throws -> Facts {
         await script.enter()
-        switch await script.failure {
-        case .reading: throw Self.error
-        case .committing:
-            _ = decide(Facts())
-            throw Self.error
-        case nil: break
-        }
-        let (changes, result) = try await store.transact(query) { facts in
-            let (changes, result) = decide(facts)
-            return (changes, (changes, result))
-        }
+        if await script.failure == .reading { throw Self.error }
+        return try await store.facts(for: query)
+    }
+
+    func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws {
+        if await script.failure == .committing { throw Self.error }
+        try await store.write(changes, next: next)
         await script.record(changes)
-        return result
     }
 
     func load() async throws -> StoredState { try await store.load() }

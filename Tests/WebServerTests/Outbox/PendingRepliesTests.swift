@@ -34,9 +34,10 @@ struct PendingRepliesTests {
         let pause: Duration
 
         func load() async throws -> StoredState { try await base.load() }
-        func transact<Result: Sendable>(
-            _ query: FactQuery, _ decide: @escaping @Sendable (Facts) -> (Changes, Result)
-        ) async throws -> Result { try await base.transact(query, decide) }
+        func facts(for query: FactQuery) async throws -> Facts { try await base.facts(for: query) }
+        func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws {
+            try await base.write(changes, next: next)
+        }
         func wins(of user: UserID) async throws -> [Win] { try await base.wins(of: user) }
         func winners(of activities: [ActivityID], page: Int, pageSize: Int) async throws -> WinnersPage {
             try await base.winners(of: activities, page: page, pageSize: pageSize)

@@ -192,9 +192,9 @@ struct ReplyDispatcherTests {
                 peer, path: path, clock: clock, answer: { _, _ in PeerResponse(status: 503) }
             ) { scene async throws in
                 // Somebody holds the store.
-                async let holding: Void = scene.server.store.transact(FactQuery()) { _ in
+                async let holding: Void = scene.server.store.write(Changes()) {
                     Thread.sleep(forTimeInterval: 4)
-                    return (Changes(), ())
+                    return nil
                 }
                 try await Task.sleep(for: .milliseconds(100))
                 let response = try await scene.say("绑定 独行者", 1)

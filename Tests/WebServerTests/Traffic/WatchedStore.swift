@@ -22,15 +22,12 @@ final class WatchedStore: Store {
 
     var batches: [Batch] { seen.withLockedValue { $0 } }
 
-    func transact<Result: Sendable>(
-        _ query: FactQuery, _ decide: @escaping @Sendable (Facts) -> (Changes, Result)
-    ) async throws -> Result {
-        let (batch, result) = try await store.transact(query) { facts in
-            let (changes, result) = decide(facts)
-            return (changes, (Batch(journal: changes.journal, statistics: changes.statistics), result))
-        }
-        if !batch.journal.isEmpty || !batch.statistics.isEmpty { seen.withLockedValue { $0.append(batch) } }
-        return result
+    func facts(for query: FactQuery) async throws -> Facts { try await store.facts(for: query) }
+
+    func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws {
+        try await store.write(changes, next: next)
+        if changes.journal.isEmpty, changes.statistics.isEmpty { return }
+        seen.withLockedValue { $0.append(Batch(journal: changes.journal, statistics: changes.statistics)) }
     }
 
     func load() async throws -> StoredState { try await store.load() }
