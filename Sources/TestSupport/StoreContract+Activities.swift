@@ -24,7 +24,8 @@ extension StoreContract {
     static let batchChecks: [Check] = [
         Check("an empty query with no changes runs and returns the result", emptyBatchReturns),
         Check("the decision is asked for exactly once", decisionIsAskedOnce),
-        Check("transactions run one after the other", transactionsAreSerial),
+        Check("writes run one after the other, each asked behind the one before", writesAreSerial),
+        Check("what is asked behind a batch is answered as after it", nextFactsAreThoseAfterTheBatch),
         Check("a second live win of a user in an activity is refused", secondWinIsRefused),
         Check("more than the stock cannot be issued", overIssuingIsRefused),
         Check("a ledger row is never written twice", ledgerRowIsWrittenOnce),
@@ -275,28 +276,64 @@ extension StoreContract {
         try expect(calls.withLockedValue { $0 }, is: 2, "calls after one more that failed")
     }
 
-    private static func transactionsAreSerial(_ bench: StoreContractBench) async throws {
+    private static func writesAreSerial(_ bench: StoreContractBench) async throws {
         let user: UserID = "qq:1"
-        let store = bench.store
-        let count = 200
-        try await withThrowingTaskGroup(of: Int.self) { group in
-            for _ in 0..<count {
-                group.addTask {
-                    var query = FactQuery()
-                    query.bindings = [user]
-                    return try await store.transact(query) { facts in
-                        let next = (facts.bindings[user].flatMap { Int($0.text) } ?? 0) + 1
-                        var changes = Changes()
-                        changes.bindings[user] = .some(GameID(stored: "\(next)"))
-                        return (changes, next)
-                    }
+        let seen = NIOLockedValueBox<[Int]>([])
+        for number in 1...200 {
+            var changes = Changes()
+            changes.bindings[user] = .some(GameID(stored: "\(number)"))
+            try await bench.store.write(changes) {
+                var query = FactQuery()
+                query.bindings = [user]
+                return FactRequest(query) { facts in
+                    seen.withLockedValue { $0.append(facts.bindings[user].flatMap { Int($0.text) } ?? 0) }
                 }
             }
-            var seen: Set<Int> = []
-            for try await value in group { seen.insert(value) }
-            try expect(seen, is: Set(1...count), "the values that the transactions saw")
         }
-        try expect(try await bench.store.data(of: user).gameID, is: "\(count)", "the last value")
+        try expect(seen.withLockedValue { $0 }, is: Array(1...200), "the values that were seen behind the writes")
+        try expect(try await bench.store.data(of: user).gameID, is: "200", "the last value")
+    }
+
+    private static func nextFactsAreThoseAfterTheBatch(_ bench: StoreContractBench) async throws {
+        var host = StoreContractHost(.contractSure(oneWinPerGameID: true))
+        host.open()
+        for number in 1...5 {
+            let user = UserID("qq:\(number)")
+            let gameID = GameID.contract("Game\(number)")
+            host.draw(user, gameID: gameID)
+            host.changes.bindings[user] = .some(gameID)
+            guard let key = MessageKey(sentAt: host.now, text: "m\(number)"), let win = host.wins.last else {
+                throw BrokenPromise("a draw of a sure award won nothing")
+            }
+            host.changes.messages = [
+                ProcessedMessage(
+                    key: key, user: user, chat: nil, fingerprint: "draw",
+                    answer: StoredAnswer(code: .won, receipt: win.receipt, parameters: nil), at: host.now)
+            ]
+            var query = FactQuery()
+            query.messages = [key]
+            query.bindings = [user]
+            query.participations = [host.key(user)]
+            query.activitiesByGameID = [host.id]
+            query.gameIDs = [GameIDKey(activity: host.id, folded: gameID.folded)]
+            query.receipt = win.receipt
+            query.wonAwardsOf = host.id
+            let asked = query
+            let behind = NIOLockedValueBox<Facts?>(nil)
+            try await bench.store.write(host.takeChanges()) {
+                FactRequest(asked) { facts in behind.withLockedValue { $0 = facts } }
+            }
+            guard let early = behind.withLockedValue({ $0 }) else { continue }
+            let late = try await bench.store.facts(for: asked)
+            try expect(early.messages, is: late.messages, "messages")
+            try expect(early.messages.keys.contains(key), is: true, "the message that was just processed")
+            try expect(early.bindings, is: late.bindings, "bindings")
+            try expect(early.participations, is: late.participations, "participations")
+            try expect(early.participations[host.key(user)]?.win?.receipt, is: win.receipt, "the win just written")
+            try expect(early.winnersByGameID, is: late.winnersByGameID, "winners by game id")
+            try expect(early.voidable, is: late.voidable, "what may be voided")
+            try expect(early.wonAwards, is: late.wonAwards, "awards that were won")
+        }
     }
 
     private static func secondWinIsRefused(_ bench: StoreContractBench) async throws {

@@ -153,6 +153,40 @@ struct ActivityServiceTests {
         #expect(await bench.store.script.changes.isEmpty)
     }
 
+    @Test func theNextBatchIsDecidedMeanwhileAndToldNothingBeforeItIsDurable() async throws {
+        let bench = try await Bench()
+        let script = bench.store.script
+        let pending = (11...20).map { bench.enqueue(.bind("role"), as: UserID("qq:\($0)")) }
+        let solitary = bench.enqueue(.stop(activity: nil), as: admin)
+        let behind = bench.enqueue(.bind("role"), as: "qq:30")
+        // The first is held when it is written and not durable yet.
+        await script.holdCommits()
+        try await bench.running {
+            try await script.untilHolding()
+            #expect(await script.overlapCount == 1)
+            #expect(!solitary.isDecided && !behind.isDecided && !pending.contains { $0.isDecided })
+            await script.release()
+            for answer in pending + [behind] { #expect(try await bench.code(of: answer) == .ok) }
+            #expect(try await bench.code(of: solitary) == .badArgument)
+            bench.service.shutDown()
+        }
+        #expect(await script.overlapCount >= 2)
+    }
+
+    @Test func whenABatchFailsTheOneDecidedOnItIsToldNothing() async throws {
+        let bench = try await Bench()
+        let first = bench.enqueue(.bind("role"), as: "qq:11")
+        let alone = bench.enqueue(.stop(activity: nil), as: admin)
+        let behind = bench.enqueue(.bind("role"), as: "qq:12")
+        await bench.store.script.fail(.afterwards)
+        await #expect(throws: StoreError.self) { try await bench.service.run() }
+        #expect(await bench.store.script.overlapCount == 1)
+        for pending in [first, alone, behind] {
+            #expect(pending.isDecided)
+            await #expect(throws: StoreError.self) { try await bench.service.response(to: pending) }
+        }
+    }
+
     @Test func shuttingDownFinishesWhatWasAccepted() async throws {
         let bench = try await Bench()
         let early = (11...15).map { bench.enqueue(.bind("role"), as: UserID("qq:\($0)")) }

@@ -1,6 +1,7 @@
 import Activities
 import Basics
 import Lottery
+import NIOConcurrencyHelpers
 import SQLiteStore
 
 /// A store that waits or fails when a test says so, and remembers what it was given.
@@ -10,13 +11,18 @@ struct ScriptedStore: Store {
         case reading
         /// After the decision: nothing of it is written.
         case committing
+        /// When the batch behind may have been decided; nobody knows what was written.
+        case afterwards
     }
 
     actor Script {
         private(set) var changes: [Changes] = []
+        /// Batches that were asked for while the one before was written.
+        private(set) var overlapCount = 0
         private(set) var failure: Failure?
         private(set) var heldCount = 0
         private var isHolding = false
+        private var isHoldingCommits = false
         private var held: [CheckedContinuation<Void, Never>] = []
 
         func hold() { isHolding = true }
@@ -37,6 +43,18 @@ struct ScriptedStore: Store {
         }
 
         func record(_ changes: Changes) { self.changes.append(changes) }
+
+        func countOverlap() { overlapCount += 1 }
+
+        /// As ``hold()``, for a batch that is written and not durable.
+        func holdCommits() { isHoldingCommits = true }
+
+        func enterCommit() async {
+            guard isHoldingCommits else { return }
+            isHoldingCommits = false
+            isHolding = true
+            await enter()
+        }
 
         /// Waits until a batch is being held.
         func untilHolding() async throws {
@@ -66,7 +84,15 @@ struct ScriptedStore: Store {
 
     func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws {
         if await script.failure == .committing { throw Self.error }
-        try await store.write(changes, next: next)
+        let isNextAsked = NIOLockedValueBox(false)
+        try await store.write(changes) {
+            let request = next()
+            isNextAsked.withLockedValue { $0 = request != nil }
+            return request
+        }
+        if isNextAsked.withLockedValue({ $0 }) { await script.countOverlap() }
+        await script.enterCommit()
+        if await script.failure == .afterwards { throw Self.error }
         await script.record(changes)
     }
 
