@@ -46,7 +46,7 @@ lint: ## check the format, and that nothing in Sources may crash by choice
 format: ## put every Swift file into the common format
 	swift format -i -r -p $(SWIFT_SOURCES)
 
-bench: deps ## measure draws in process and over HTTP, each beside a reference
+bench: deps ## measure how fast everything is, most of it beside a reference; BENCH_FLAGS="--only draws-256", or --tiny
 	@mkdir -p .build/bench
 	$(CC) -O2 -Wall -Wextra -o .build/bench/plain Benchmarks/reference/plain.c -lsqlite3
 	swift build -c release --product hongbao

@@ -26,6 +26,8 @@ enum BenchActivity {
             award("bao", .DI_BAO, "0", 0),
         ])
 
+    static let clock: WallClock = { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
+
     static let library: any ActivityLibrary = Library()
 
     private static func award(_ id: String, _ kind: AwardKind, _ percent: String, _ number: Int) -> ActivityAward {

@@ -1,37 +1,50 @@
 internal import Activities
 internal import Basics
-internal import Foundation
 internal import Logging
 internal import Lottery
 internal import SQLiteStore
 
 /// Users who each draw once, `userCount` of them at any time, through the service that the program runs: gate, draw,
 /// ledger, exactly-once, `synchronous=FULL`, an answer only after the commit.
-struct DrawBenchmark {
+struct DrawBenchmark: Benchmark {
     let name: String
     let userCount: Int
+    /// At full scale.
     let drawCount: Int
+    let goal: Goal?
+
+    func figures(_ settings: BenchmarkSettings) async throws -> [Figure] {
+        let drawCount = settings.scaled(drawCount)
+        let title = userCount == 1 ? "draws, one user at a time" : "draws, \(userCount) users at once"
+        let plain = PlainProgram(path: settings.plainProgram)
+        let comparison = try await settings.compare(
+            title,
+            ours: { seed in try await drawsPerSecond(drawCount, folder: settings.folder, seed: seed) },
+            reference: { seed in
+                try plain.drawsPerSecond(
+                    draws: drawCount, perCommit: userCount, folder: settings.folder, seed: seed)
+            })
+        return [Figure(title, comparison, "draws/s", reference: "plain C program, \(userCount) a commit", goal: goal)]
+    }
 
     /// - Returns: Durable draws a second.
     /// - Throws: ``Wrong`` when afterwards not every draw is in the file.
-    func run(inFolder folder: String, seed: UInt64) async throws -> Double {
+    func drawsPerSecond(_ drawCount: Int, folder: String, seed: UInt64) async throws -> Double {
         let path = folder + "/hongbao.db"
         BenchActivity.removeDatabase(path)
-        var generator = SystemRandomNumberGenerator()
+        defer { BenchActivity.removeDatabase(path) }
+        var generator = SeededGenerator(seed: seed)
         let users = (0..<drawCount).map { _ in UserID("qq:\(generator.next() as UInt64)") }
         let store = try SQLiteStore(path: path)
         try await BenchActivity.bind(users, in: store)
 
         let service = ActivityService(
             store: store, stored: try await store.load(), library: BenchActivity.library,
-            clock: { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) },
-            logger: Logger(label: "bench"))
+            clock: BenchActivity.clock, logger: Logger(label: "bench"))
         let seconds = try await withThrowingTaskGroup(of: Void.self, returning: Double.self) { group in
             group.addTask { try await service.run() }
             try await BenchActivity.open(in: service)
-            let start = ContinuousClock.now
-            try await drawAll(users, service)
-            let seconds = (ContinuousClock.now - start) / .seconds(1)
+            let (_, seconds) = try await timed { try await drawAll(users, service) }
             service.shutDown()
             try await group.waitForAll()
             return seconds
@@ -47,8 +60,7 @@ struct DrawBenchmark {
             for first in stride(from: 0, to: users.count, by: share) {
                 group.addTask {
                     for user in users[first..<min(first + share, users.count)] {
-                        let now = Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
-                        let key = MessageKey(sentAt: now, text: "bench:\(user)")
+                        let key = MessageKey(sentAt: BenchActivity.clock(), text: "bench:\(user)")
                         let request = Request(
                             user: user, chat: "qq:88001", role: .player, key: key, content: .command(.draw))
                         let code = try await service.submit(request).outcome.code
@@ -59,5 +71,4 @@ struct DrawBenchmark {
             try await group.waitForAll()
         }
     }
-
 }

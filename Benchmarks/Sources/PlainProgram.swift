@@ -12,13 +12,10 @@ struct PlainProgram {
         }
     }
 
-    struct Failed: Error, CustomStringConvertible {
-        let description: String
-    }
-
     func drawsPerSecond(draws: Int, perCommit: Int, folder: String, seed: UInt64) throws -> Double {
         let database = folder + "/plain.db"
-        for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: database + suffix) }
+        BenchActivity.removeDatabase(database)
+        defer { BenchActivity.removeDatabase(database) }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = [
@@ -30,7 +27,7 @@ struct PlainProgram {
         let data = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
-            throw Failed(description: "\(path) ended with \(process.terminationStatus)")
+            throw Wrong(description: "\(path) ended with \(process.terminationStatus)")
         }
         return try JSONDecoder().decode(Result.self, from: data).drawsPerSecond
     }

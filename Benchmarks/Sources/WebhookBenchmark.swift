@@ -7,7 +7,7 @@ internal import SQLiteStore
 
 /// Users who each draw once by a signed webhook, over keep-alive connections with one request at a time each, from
 /// `hongbao serve` in a process of its own.
-struct WebhookBenchmark {
+struct WebhookBenchmark: Benchmark {
     /// What signs the requests.
     enum Signing: String, CaseIterable {
         case standardWebhooks = "webhook"
@@ -29,19 +29,47 @@ struct WebhookBenchmark {
     }
 
     static let connectionCount = 64
+
+    var name: String { "webhooks" }
+
+    func figures(_ settings: BenchmarkSettings) async throws -> [Figure] {
+        let drawCount = settings.scaled(60_000)
+        var figures: [Figure] = []
+        for signing in Signing.allCases {
+            let title = "signed webhook draws, \(signing.title), \(Self.connectionCount) connections"
+            let load = WebhookLoad(signing: signing, drawCount: drawCount)
+            let comparison = try await settings.compare(
+                title,
+                ours: { seed in
+                    try await load.drawsPerSecond(settings.program, folder: settings.folder, seed: seed)
+                }, reference: { _ in try await load.plainRequestsPerSecond(settings.bench) })
+            figures.append(
+                Figure(
+                    title, comparison, "draws/s", reference: "Hummingbird answering the same POST with a constant",
+                    goal: .ratioAtLeast(0.6)))
+        }
+        return figures
+    }
+}
+
+/// The requests of one run, and what answers them.
+struct WebhookLoad {
+    typealias Signing = WebhookBenchmark.Signing
+
     private static let signingKey = SymmetricKey(data: Data(repeating: 7, count: 12) + Data("hongbao-bench".utf8))
     private static let hexSecret = "b3c1f0de9a7788e1c2d4f6a8"
 
     let signing: Signing
     let drawCount: Int
-    /// The `hongbao` program.
-    let program: String
 
+    /// - Parameter program: The `hongbao` program.
     /// - Returns: Durable draws a second.
-    func run(inFolder folder: String) async throws -> Double {
+    /// - Throws: ``Wrong`` when afterwards not every draw is in the file.
+    func drawsPerSecond(_ program: String, folder: String, seed: UInt64) async throws -> Double {
         let path = folder + "/hongbao.db"
         BenchActivity.removeDatabase(path)
-        var generator = SystemRandomNumberGenerator()
+        defer { BenchActivity.removeDatabase(path) }
+        var generator = SeededGenerator(seed: seed)
         let ids = (0..<drawCount).map { _ in String(generator.next() as UInt64 >> 12) }
         try await prepare(path, ids)
         try configuration.write(toFile: folder + "/hongbao.yaml", atomically: true, encoding: .utf8)
@@ -50,7 +78,7 @@ struct WebhookBenchmark {
         defer { server.stop() }
         let requests = requests(ids, port: server.port)
         let seconds = try await HTTPLoad.run(
-            requests, port: server.port, connections: Self.connectionCount, expecting: "恭喜中奖")
+            requests, port: server.port, connections: WebhookBenchmark.connectionCount, expecting: "恭喜中奖")
         server.stop()
         try await BenchActivity.check(path, drawCount: drawCount)
         return Double(drawCount) / seconds
@@ -59,12 +87,12 @@ struct WebhookBenchmark {
     /// Requests of the same size answered a second by Hummingbird with nothing behind it.
     ///
     /// - Parameter bench: This program.
-    func plainRequestsPerSecond(bench: String) async throws -> Double {
+    func plainRequestsPerSecond(_ bench: String) async throws -> Double {
         let server = try ServerProcess(bench, ["plain-server"])
         defer { server.stop() }
         let requests = requests((0..<drawCount).map { String(4_000_000_000_000_000 + $0) }, port: server.port)
         let seconds = try await HTTPLoad.run(
-            requests, port: server.port, connections: Self.connectionCount, expecting: "恭喜中奖")
+            requests, port: server.port, connections: WebhookBenchmark.connectionCount, expecting: "恭喜中奖")
         return Double(drawCount) / seconds
     }
 
@@ -73,8 +101,7 @@ struct WebhookBenchmark {
         try await BenchActivity.bind(ids.map { UserID("\(signing.namespace):\($0)") }, in: store)
         let service = ActivityService(
             store: store, stored: try await store.load(), library: BenchActivity.library,
-            clock: { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) },
-            logger: Logger(label: "bench"))
+            clock: BenchActivity.clock, logger: Logger(label: "bench"))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await service.run() }
             try await BenchActivity.open(in: service)
@@ -127,42 +154,5 @@ struct WebhookBenchmark {
                 "POST /webhook/\(signing.rawValue) HTTP/1.1\r\nhost: 127.0.0.1:\(port)\r\n\(headers)\r\n\(body)"
                     .utf8)
         }
-    }
-}
-
-/// A server that was started for a measurement and says its address on standard error.
-final class ServerProcess {
-    let port: Int
-    private let process = Process()
-
-    init(_ program: String, _ arguments: [String]) throws {
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        process.standardOutput = FileHandle.nullDevice
-        let output = Pipe()
-        process.standardError = output
-        try process.run()
-        var said = Data()
-        var port: Int?
-        while port == nil {
-            let more = output.fileHandleForReading.availableData
-            if more.isEmpty {
-                throw Wrong(description: "\(program) did not start: \(String(decoding: said, as: UTF8.self))")
-            }
-            said += more
-            // The address is the last line, whole once its line end is there.
-            if said.last == 0x0A, let line = String(decoding: said, as: UTF8.self).split(separator: "\n").last,
-                line.hasPrefix("http://")
-            {
-                port = line.split(separator: ":").last.flatMap { Int($0) }
-            }
-        }
-        self.port = port ?? 0
-    }
-
-    func stop() {
-        guard process.isRunning else { return }
-        process.terminate()
-        process.waitUntilExit()
     }
 }
