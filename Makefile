@@ -12,7 +12,7 @@ SWIFT_SOURCES = $(wildcard Package.swift Sources Tests Resources Torture \
     Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test interop lint format bench crash images torture fuzz sanitize-thread sanitize-address deps
+.PHONY: help run test interop lint format bench bench-peers crash images torture fuzz sanitize-thread sanitize-address deps
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +53,17 @@ bench: deps ## measure how fast everything is, most of it beside a reference; BE
 	swift build -c release --product hongbao-bench
 	.build/release/hongbao-bench --reference $(CURDIR)/.build/bench/plain --program .build/release/hongbao \
 	    --folder .build/bench --output Benchmarks/latest.json $(BENCH_FLAGS)
+
+bench-peers: deps ## the same draws beside Redis and a NoneBot2 bot, which are installed where that needs no password
+	@command -v redis-server >/dev/null || { \
+	    as=; [ "$$(id -u)" = 0 ] || as='sudo -n'; \
+	    echo '没有找到 Redis，现在用 apt-get 安装。Redis was not found; installing it with apt-get.'; \
+	    $$as apt-get update -q && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -q -y redis-server; } >&2 </dev/null
+	@mkdir -p .build/bench
+	swift build -c release --product hongbao
+	swift build -c release --product hongbao-bench
+	.build/release/hongbao-bench --peers --reference $(CURDIR)/.build/bench/plain --program .build/release/hongbao \
+	    --bot Benchmarks/peers/run-bot --folder .build/bench --output Benchmarks/latest-peers.json $(BENCH_FLAGS)
 
 crash: deps ## kill the program at 200 random instants; everything acknowledged must still be there
 	@swift test list $(SWIFT_FLAGS) | grep 'hongbaoTests.*Crash' || \

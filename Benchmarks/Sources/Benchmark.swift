@@ -21,6 +21,8 @@ struct BenchmarkSettings: Sendable {
     let plainProgram: String
     /// The `hongbao` program, built for release.
     let program: String
+    /// What runs the NoneBot2 bot.
+    let bot: String
     /// This program, for references that run in a process of their own.
     let bench: String
 

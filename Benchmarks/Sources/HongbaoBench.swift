@@ -13,10 +13,11 @@ struct HongbaoBench: AsyncParsableCommand {
         DrawBenchmark(name: "draws-2048", userCount: 2048, drawCount: 200_000, goal: .ratioAtLeast(1)),
         DrawBenchmark(name: "draws-1", userCount: 1, drawCount: 3000, goal: nil),
         WebhookBenchmark(),
+        LatencyBenchmark(),
     ]
 
-    /// Beside other programs, which must be installed: only with `--peers`.
-    static let peers: [any Benchmark] = []
+    /// Beside other programs, which must be installed: with `--peers`.
+    static let peers: [any Benchmark] = [RedisBenchmark(), NoneBotBenchmark()]
 }
 
 struct Measure: AsyncParsableCommand {
@@ -42,8 +43,11 @@ struct Measure: AsyncParsableCommand {
     @Flag(help: "Run each once on next to no data: that it runs is all that this shows.")
     var tiny = false
 
-    @Flag(help: "Measure other programs, too, which must be installed.")
+    @Flag(help: "Measure beside other programs instead, which must be installed: Redis, and the bot of --bot.")
     var peers = false
+
+    @Option(help: "What runs the NoneBot2 bot.")
+    var bot = "Benchmarks/peers/run-bot"
 
     @Option(parsing: .upToNextOption, help: "Names of those to run.")
     var only: [String] = []
@@ -54,7 +58,7 @@ struct Measure: AsyncParsableCommand {
     )
     var output: String?
 
-    private var available: [any Benchmark] { HongbaoBench.benchmarks + (peers ? HongbaoBench.peers : []) }
+    private var available: [any Benchmark] { peers ? HongbaoBench.peers : HongbaoBench.benchmarks }
 
     mutating func validate() throws {
         guard runs > 0, scale > 0 else { throw ValidationError("Counts must be positive.") }
@@ -70,7 +74,7 @@ struct Measure: AsyncParsableCommand {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let settings = BenchmarkSettings(
             folder: folder, runCount: tiny ? 1 : runs, scale: tiny ? 0.001 : scale, plainProgram: reference,
-            program: program, bench: URL(fileURLWithPath: CommandLine.arguments[0]).path)
+            program: program, bot: bot, bench: URL(fileURLWithPath: CommandLine.arguments[0]).path)
 
         var figures: [Figure] = []
         for benchmark in available where only.isEmpty || only.contains(benchmark.name) {

@@ -30,9 +30,31 @@ final class ServerProcess {
         self.port = port ?? 0
     }
 
+    /// `hongbao serve`.
+    ///
+    /// - Parameter configuration: YAML; written beside the database.
+    convenience init(serving database: String, with program: String, configuration: String) throws {
+        let file = database + ".yaml"
+        try configuration.write(toFile: file, atomically: true, encoding: .utf8)
+        try self.init(program, ["serve", "--port", "0", "--database", database, "--config", file])
+    }
+
     func stop() {
         guard process.isRunning else { return }
         process.terminate()
         process.waitUntilExit()
+    }
+
+    /// Ends a program that is not ours.
+    func kill() { process.kill() }
+}
+
+extension Process {
+    /// Ends it at once. Signals that threads of ours block are blocked in what they start, and few programs undo that; so
+    /// this is the one that cannot be.
+    func kill() {
+        guard isRunning else { return }
+        Foundation.kill(processIdentifier, SIGKILL)
+        waitUntilExit()
     }
 }

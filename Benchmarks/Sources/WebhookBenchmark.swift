@@ -1,9 +1,7 @@
-internal import Activities
 internal import Basics
 internal import Crypto
 internal import Foundation
-internal import Logging
-internal import SQLiteStore
+internal import NIOCore
 
 /// Users who each draw once by a signed webhook, over keep-alive connections with one request at a time each, from
 /// `hongbao serve` in a process of its own.
@@ -66,22 +64,39 @@ struct WebhookLoad {
     /// - Returns: Durable draws a second.
     /// - Throws: ``Wrong`` when afterwards not every draw is in the file.
     func drawsPerSecond(_ program: String, folder: String, seed: UInt64) async throws -> Double {
+        try await Double(drawCount) / run(program, folder: folder, seed: seed, interval: nil).seconds
+    }
+
+    /// - Parameter drawsPerSecond: So many are due each second.
+    /// - Returns: Milliseconds from the moment at which each draw was due to its answer, in no order.
+    /// - Throws: As ``drawsPerSecond(_:folder:seed:)``.
+    func latencies(
+        _ program: String, folder: String, seed: UInt64, drawsPerSecond: Double
+    ) async throws -> [Double] {
+        let interval = TimeAmount.nanoseconds(Int64(1e9 / drawsPerSecond))
+        return try await run(program, folder: folder, seed: seed, interval: interval).latencies.map { Double($0) / 1e6 }
+    }
+
+    private func run(
+        _ program: String, folder: String, seed: UInt64, interval: TimeAmount?
+    ) async throws -> RequestLoad.Result {
         let path = folder + "/hongbao.db"
-        BenchActivity.removeDatabase(path)
         defer { BenchActivity.removeDatabase(path) }
         var generator = SeededGenerator(seed: seed)
         let ids = (0..<drawCount).map { _ in String(generator.next() as UInt64 >> 12) }
-        try await prepare(path, ids)
-        try configuration.write(toFile: folder + "/hongbao.yaml", atomically: true, encoding: .utf8)
-        let server = try ServerProcess(
-            program, ["serve", "--port", "0", "--database", path, "--config", folder + "/hongbao.yaml"])
+        try await BenchActivity.prepare(path, users: ids.map { UserID("\(signing.namespace):\($0)") })
+        let server = try ServerProcess(serving: path, with: program, configuration: configuration)
         defer { server.stop() }
-        let requests = requests(ids, port: server.port)
-        let seconds = try await HTTPLoad.run(
-            requests, port: server.port, connections: WebhookBenchmark.connectionCount, expecting: "恭喜中奖")
+        let result = try await load(server.port, interval).run(requests(ids, port: server.port))
         server.stop()
         try await BenchActivity.check(path, drawCount: drawCount)
-        return Double(drawCount) / seconds
+        return result
+    }
+
+    private func load(_ port: Int, _ interval: TimeAmount? = nil) -> RequestLoad {
+        RequestLoad(
+            server: .port(port), connectionCount: WebhookBenchmark.connectionCount, interval: interval,
+            answerSize: HTTPAnswer.reader(expecting: "恭喜中奖"))
     }
 
     /// Requests of the same size answered a second by Hummingbird with nothing behind it.
@@ -91,24 +106,7 @@ struct WebhookLoad {
         let server = try ServerProcess(bench, ["plain-server"])
         defer { server.stop() }
         let requests = requests((0..<drawCount).map { String(4_000_000_000_000_000 + $0) }, port: server.port)
-        let seconds = try await HTTPLoad.run(
-            requests, port: server.port, connections: WebhookBenchmark.connectionCount, expecting: "恭喜中奖")
-        return Double(drawCount) / seconds
-    }
-
-    private func prepare(_ path: String, _ ids: [String]) async throws {
-        let store = try SQLiteStore(path: path)
-        try await BenchActivity.bind(ids.map { UserID("\(signing.namespace):\($0)") }, in: store)
-        let service = ActivityService(
-            store: store, stored: try await store.load(), library: BenchActivity.library,
-            clock: BenchActivity.clock, logger: Logger(label: "bench"))
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await service.run() }
-            try await BenchActivity.open(in: service)
-            service.shutDown()
-            try await group.waitForAll()
-        }
-        try await store.close()
+        return Double(drawCount) / (try await load(server.port).run(requests).seconds)
     }
 
     private var configuration: String {
