@@ -9,6 +9,8 @@ struct PacedReplyTransport: ReplyTransport {
         self.base = base
         var limits = base.limits
         limits.millisecondsPerChat = millisecondsPerChat
+        // What may come as fast to one chat may come as fast to several.
+        limits.millisecondsPerMessage = min(limits.millisecondsPerMessage, millisecondsPerChat)
         self.limits = limits
     }
 
