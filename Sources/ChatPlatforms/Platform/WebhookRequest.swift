@@ -21,8 +21,15 @@ public struct WebhookRequest: Sendable, Redacted {
         self.method = method
         self.path = path
         self.query = query
-        self.headers = headers.map { ($0.name.lowercased(), $0.value) }
+        // Most who call have them in lower case already.
+        self.headers =
+            headers.allSatisfy { Self.isLowercase($0.name) }
+            ? headers : headers.map { ($0.name.lowercased(), $0.value) }
         self.body = body
+    }
+
+    private static func isLowercase(_ name: String) -> Bool {
+        name.utf8.allSatisfy { $0 < 0x80 && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
     }
 
     public var description: String { "\(method), \(body.count) bytes" }
@@ -51,6 +58,7 @@ public struct WebhookRequest: Sendable, Redacted {
     /// Whether the body says that it is of this media type (`application/json`), with or without parameters.
     public func isOfType(_ mediaType: String) -> Bool {
         guard let type = header("content-type") else { return false }
+        if areEqualBytes(type, mediaType) { return true }
         let essence = type.prefix { $0 != ";" }.lowercased()
         return essence.filter { $0 != " " && $0 != "\t" } == mediaType
     }

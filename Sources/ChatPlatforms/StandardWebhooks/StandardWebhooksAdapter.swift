@@ -23,18 +23,19 @@ public struct StandardWebhooksAdapter: PlatformAdapter {
                 + "The sender's Ed25519 public key, whpk_ and base64; v1a signatures are taken only with it."),
     ]
 
-    private let key: SymmetricKey?
+    /// Begun with the key, to be continued with what is signed.
+    private let code: HMAC<SHA256>?
     private let publicKey: Curve25519.Signing.PublicKey?
 
     public init(_ settings: PlatformSettings) throws(SettingFault) {
-        key = try settings.secret("secret").map(Self.key)
+        code = try settings.secret("secret").map(Self.code)
         publicKey = try settings["public_key"].map(Self.publicKey)
-        guard key != nil || publicKey != nil else {
+        guard code != nil || publicKey != nil else {
             throw SettingFault("secret", "缺少 secret 或 public_key", "secret or public_key is missing")
         }
     }
 
-    private static func key(_ secret: Secret) throws(SettingFault) -> SymmetricKey {
+    private static func code(_ secret: Secret) throws(SettingFault) -> HMAC<SHA256> {
         let text = secret.exposedText
         let encoded = text.hasPrefix("whsec_") ? String(text.dropFirst(6)) : text
         guard let bytes = Base64.decode(encoded), 24...64 ~= bytes.count else {
@@ -42,7 +43,7 @@ public struct StandardWebhooksAdapter: PlatformAdapter {
                 "secret", "secret 应为 whsec_ 加 24 到 64 字节的 base64",
                 "secret must be whsec_ and the base64 of 24 to 64 bytes")
         }
-        return SymmetricKey(data: bytes)
+        return HMAC(key: SymmetricKey(data: bytes))
     }
 
     private static func publicKey(_ text: String) throws(SettingFault) -> Curve25519.Signing.PublicKey {
@@ -154,13 +155,16 @@ extension StandardWebhooksAdapter {
 
     /// Each kind of signature is held only against the key of its own kind; unknown versions are passed over.
     private func isAnySignature(_ signatures: [Substring], over head: [UInt8], _ body: [UInt8]) -> Bool {
-        var code: HMAC<SHA256>.MAC?
+        var expected: HMAC<SHA256>.MAC?
         for signature in signatures {
-            if let key, signature.hasPrefix("v1,"), let bytes = Base64.decode(String(signature.dropFirst(3))) {
-                let expected = code ?? Self.code(over: head, body, key: key)
-                code = expected
+            if var code, signature.hasPrefix("v1,"), let bytes = Base64.decode(String(signature.dropFirst(3))) {
+                if expected == nil {
+                    code.update(data: head)
+                    code.update(data: body)
+                    expected = code.finalize()
+                }
                 // The library compares a code with bytes in constant time.
-                if expected == bytes { return true }
+                if let expected, expected == bytes { return true }
             }
             if let publicKey, signature.hasPrefix("v1a,"), let bytes = Base64.decode(String(signature.dropFirst(4))),
                 publicKey.isValidSignature(bytes, for: head + body)
@@ -169,12 +173,5 @@ extension StandardWebhooksAdapter {
             }
         }
         return false
-    }
-
-    private static func code(over head: [UInt8], _ body: [UInt8], key: SymmetricKey) -> HMAC<SHA256>.MAC {
-        var code = HMAC<SHA256>(key: key)
-        code.update(data: head)
-        code.update(data: body)
-        return code.finalize()
     }
 }

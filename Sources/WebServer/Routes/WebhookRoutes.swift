@@ -109,13 +109,18 @@ struct WebhookRoutes: Sendable {
     private func read(_ request: Request, behind name: String, maximumBodySize: Int) async throws -> WebhookRequest {
         var request = request
         let body = try await request.collectBody(upTo: maximumBodySize)
-        let path = request.uri.path
-        let own = "/webhook/\(name)"
-        let rest = path.hasPrefix(own) ? String(path.dropFirst(own.count)) : ""
         return WebhookRequest(
-            method: request.method.rawValue, path: rest == "/" ? "" : rest.removingPercentEncoding ?? rest,
-            query: QueryText.items(of: request.uri.query ?? ""),
+            method: request.method.rawValue, path: Self.rest(of: request.uri.path, behind: name),
+            query: request.uri.query.map(QueryText.items) ?? [],
             headers: request.headers.map { ($0.name.canonicalName, $0.value) }, body: Array(body.readableBytesView))
+    }
+
+    /// What follows the endpoint's own path, percent-decoded; empty for nothing but a slash.
+    private static func rest(of path: String, behind name: String) -> String {
+        let own = "/webhook/\(name)"
+        guard path.utf8.count > own.utf8.count + 1, path.hasPrefix(own) else { return "" }
+        let rest = String(path.dropFirst(own.count))
+        return rest.removingPercentEncoding ?? rest
     }
 
     static func response(_ answer: WebhookResponse) -> Response {
