@@ -99,20 +99,25 @@ public struct GameID: Hashable, Sendable, Codable {
     public init?(_ text: String) {
         guard text.utf8.count <= 4096 else { return nil }
         var collapsed = String.UnicodeScalarView()
+        var size = 0
         var pendingSpace = false
+        var isAnySeen = false
         for scalar in text.unicodeScalars {
-            if scalar.properties.isWhitespace {
-                pendingSpace = !collapsed.isEmpty
+            if isWhiteSpace(scalar) {
+                pendingSpace = size > 0
                 continue
             }
             guard isPrintable(scalar) else { return nil }
+            size += UTF8.width(scalar) + (pendingSpace ? 1 : 0)
+            // A long text is not read to its end.
+            guard size <= Self.maximumSize else { return nil }
             if pendingSpace { collapsed.append(" ") }
             pendingSpace = false
             collapsed.append(scalar)
+            isAnySeen = isAnySeen || isSeen(scalar)
         }
-        let result = String(collapsed)
-        guard (1...Self.maximumSize).contains(result.utf8.count), collapsed.contains(where: isSeen) else { return nil }
-        self.text = result
+        guard isAnySeen else { return nil }
+        self.text = String(collapsed)
     }
 
     /// Text that came from the store, where it was valid.
@@ -137,15 +142,33 @@ public struct GameID: Hashable, Sendable, Codable {
 
 /// Whether a scalar shows as something: no control, format, surrogate, private-use or unassigned scalar.
 public func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.properties.generalCategory {
+    if isPlain(scalar) { return true }
+    return switch scalar.properties.generalCategory {
     case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
     default: true
     }
 }
 
+/// Whether a scalar is white space by Unicode.
+///
+/// - Source: PropList.txt of the Unicode database, White_Space.
+public func isWhiteSpace(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x09...0x0D, 0x20, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000: true
+    default: false
+    }
+}
+
+/// Printable ASCII but the blank, and ideographs: what nearly all texts are made of, known without a look at Unicode's
+/// tables.
+private func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+    (0x21...0x7E).contains(scalar.value) || (0x4E00...0x9FFF).contains(scalar.value)
+}
+
 /// Whether a printable scalar shows something by itself: neither a blank nor a mark on what stands before it.
 private func isSeen(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.properties.generalCategory {
+    if isPlain(scalar) { return true }
+    return switch scalar.properties.generalCategory {
     case .nonspacingMark, .enclosingMark, .spacingMark, .spaceSeparator: false
     // A Braille pattern without dots.
     default: scalar != "\u{2800}"

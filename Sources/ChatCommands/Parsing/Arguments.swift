@@ -8,14 +8,12 @@ struct Arguments {
     /// A name of an activity, an award or a file, in bytes.
     static let maximumNameSize = 256
 
-    private let text: String
     private var words: ArraySlice<String>
 
     init(_ text: String) {
-        self.text = text
         words =
             text.unicodeScalars
-            .split { $0.properties.isWhitespace }
+            .split(whereSeparator: isWhiteSpace)
             .map { String(Substring($0)) }[...]
     }
 
@@ -33,10 +31,21 @@ struct Arguments {
     }
 
     /// The whole line.
-    func gameID() throws(ArgumentFault) -> GameID {
-        guard !isEmpty else { throw .missing }
+    static func gameID(_ text: String) throws(ArgumentFault) -> GameID {
         if let gameID = GameID(text) { return gameID }
-        throw rest().utf8.count > GameID.maximumSize ? .tooLong(maximumSize: GameID.maximumSize) : .notPrintable
+        // With single blanks, as a game id counts them.
+        var size = 0
+        var isParted = false
+        for scalar in text.unicodeScalars where size <= GameID.maximumSize {
+            if isWhiteSpace(scalar) {
+                isParted = size > 0
+            } else {
+                size += UTF8.width(scalar) + (isParted ? 1 : 0)
+                isParted = false
+            }
+        }
+        guard size > 0 else { throw .missing }
+        throw size > GameID.maximumSize ? .tooLong(maximumSize: GameID.maximumSize) : .notPrintable
     }
 
     func name() throws(ArgumentFault) -> String {
@@ -81,7 +90,7 @@ struct Arguments {
         case ",", "，": mark = .comma
         default: return nil
         }
-        text = String(Substring(text.unicodeScalars.dropFirst().drop { $0.properties.isWhitespace }))
+        text = String(Substring(text.unicodeScalars.dropFirst().drop(while: isWhiteSpace)))
         return mark
     }
 

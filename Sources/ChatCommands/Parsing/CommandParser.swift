@@ -417,9 +417,9 @@ extension CommandParser {
     }
 
     private func arguments(of name: CommandName, _ rest: String) -> Result<Command, ArgumentFault> {
-        // The command that comes most often with an argument needs no words.
-        if name == .bind, let gameID = GameID(rest) { return .success(.bind(gameID)) }
         do throws(ArgumentFault) {
+            // A game id is the whole line, not words.
+            if name == .bind { return .success(.bind(try Arguments.gameID(rest))) }
             return .success(try command(name, Arguments(rest)))
         } catch {
             return .failure(error)
@@ -429,8 +429,6 @@ extension CommandParser {
     private func command(_ name: CommandName, _ arguments: Arguments) throws(ArgumentFault) -> Command {
         var arguments = arguments
         switch name {
-        case .bind:
-            return .bind(try arguments.gameID())
         case .winners:
             guard let word = arguments.next() else { return .winners(page: 1) }
             let page = try Arguments.number(word, in: 1...1_000_000)
@@ -475,9 +473,9 @@ extension CommandParser {
             return .void(receipt, reason: try arguments.reason())
         case .export:
             return .export(activity: try arguments.name())
-        case .unbind, .myBinding, .draw, .myWins, .pool, .activity, .queue, .leave, .myData, .eraseMyData,
+        case .bind, .unbind, .myBinding, .draw, .myWins, .pool, .activity, .queue, .leave, .myData, .eraseMyData,
             .activities, .traffic:
-            preconditionFailure("\(name.rawValue) takes no arguments.")
+            preconditionFailure("\(name.rawValue) takes no words.")
         }
     }
 

@@ -20,6 +20,8 @@ struct NearMisses: Sendable {
     private let declarations: [CommandDeclaration]
     private let words: [Word]
     private let aliases: [Word]
+    /// In scalars.
+    private let longestWord: Int
     /// Commands by pinyin and by initials, in the catalogue's order.
     private let spellings: [[UInt32]: [Int]]
     /// Syllable per character from U+4E00; 0: none that a command word has.
@@ -60,6 +62,7 @@ struct NearMisses: Sendable {
         }
         self.words = words
         self.aliases = aliases
+        longestWord = words.map(\.scalars.count).max() ?? 0
         self.spellings = spellings
         syllables = table
     }
@@ -80,19 +83,23 @@ struct NearMisses: Sendable {
             let letters = text.contains(0x27) ? text.filter { $0 != 0x27 } : text
             if let index = spellings[letters]?.first(where: allowed) { return declarations[index] }
         } else {
-            let plain = text.contains(where: isMark) ? text.filter { !isMark($0) } : text
+            let plain = text.contains(where: isCombiningMark) ? text.filter { !isCombiningMark($0) } : text
+            if plain.count <= longestWord {
+                for word in words
+                where word.scalars.count == plain.count && allowed(word.declaration)
+                    && (plain == word.scalars || sounds(plain, like: word))
+                {
+                    return declarations[word.declaration]
+                }
+            }
+        }
+        if text.count <= longestWord + 1 {
             for word in words
-            where word.scalars.count == plain.count && allowed(word.declaration)
-                && (plain == word.scalars || sounds(plain, like: word))
+            where (isOpen || word.scalars.count >= 4) && allowed(word.declaration)
+                && differsByOne(text, word.scalars)
             {
                 return declarations[word.declaration]
             }
-        }
-        for word in words
-        where (isOpen || word.scalars.count >= 4) && allowed(word.declaration)
-            && differsByOne(text, word.scalars)
-        {
-            return declarations[word.declaration]
         }
         // Aliases are everyday English words: in a group "find" is not "bind".
         guard isOpen else { return nil }
@@ -111,12 +118,6 @@ struct NearMisses: Sendable {
         return true
     }
 
-    private func isMark(_ scalar: UInt32) -> Bool {
-        // No marks among ASCII and the ideographs, which most texts are made of.
-        guard scalar >= 0x300, !(0x3400...0x9FFF).contains(scalar) else { return false }
-        return isCombiningMark(scalar)
-    }
-
     /// Whether one scalar changed, left out or added makes one the other; also when they are equal.
     private func differsByOne(_ left: [UInt32], _ right: [UInt32]) -> Bool {
         let difference = left.count - right.count
@@ -132,7 +133,9 @@ struct NearMisses: Sendable {
 
 /// Whether a scalar is drawn onto the one before it.
 func isCombiningMark(_ scalar: UInt32) -> Bool {
-    switch Unicode.Scalar(scalar)?.properties.generalCategory {
+    // None among ASCII and the ideographs, which most texts are made of.
+    guard scalar >= 0x300, !(0x3400...0x9FFF).contains(scalar) else { return false }
+    return switch Unicode.Scalar(scalar)?.properties.generalCategory {
     case .nonspacingMark, .enclosingMark, .spacingMark: true
     default: false
     }
