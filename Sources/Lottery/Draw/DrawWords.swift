@@ -1,6 +1,28 @@
 public import Basics
 internal import Crypto
 
+/// What the words of all attempts in a round begin with: cheaper to make once than for every draw.
+public struct RoundWords: Sendable {
+    /// Keyed with the seed; nothing has been fed yet.
+    fileprivate let code: HMAC<SHA256>
+    /// The message up to the round.
+    fileprivate let prefix: CanonicalBytes
+
+    /// - Parameter round: From 1.
+    public init(seed: RoundSeed, activity: ActivityID, round: UInt32) {
+        code = HMAC(key: SymmetricKey(data: seed.bytes))
+        var prefix = CanonicalBytes(tag: "hongbao/1/draw")
+        prefix.append(lengthPrefixed: activity.text)
+        prefix.append(u32: round)
+        self.prefix = prefix
+    }
+
+    /// - Parameter attempt: From 1, per user and activity; voided attempts count too.
+    public func words(of user: UserID, attempt: UInt32) -> DrawWords {
+        DrawWords(self, user: user, attempt: attempt)
+    }
+}
+
 /// The words that decide one attempt, derived from the round's seed: nobody can choose them after the commitment.
 ///
 /// Block `j` is `HMAC-SHA256(seed, "hongbao/1/draw" ‖ LP(activity) ‖ u32(round) ‖ LP(user) ‖ u32(attempt) ‖ u32(j))`;
@@ -8,31 +30,38 @@ internal import Crypto
 ///
 /// - Source: spec.md section 5, version 1.
 public struct DrawWords: Sendable {
-    private let key: SymmetricKey
-    private let prefix: CanonicalBytes
+    /// Keyed with the seed; nothing has been fed yet.
+    private let code: HMAC<SHA256>
+    /// With the index of a block at its end.
+    private var message: CanonicalBytes
     private var block = Bytes32(SIMD32())
     private var blockIndex = -1
 
+    fileprivate init(_ round: RoundWords, user: UserID, attempt: UInt32) {
+        message = round.prefix
+        message.append(lengthPrefixed: user.text)
+        message.append(u32: attempt)
+        message.append(u32: 0)
+        code = round.code
+    }
+
+    /// The words of one attempt. For several of a round ``RoundWords`` is cheaper.
+    ///
     /// - Parameters:
     ///   - round: From 1.
     ///   - attempt: From 1, per user and activity; voided attempts count too.
     public init(seed: RoundSeed, activity: ActivityID, round: UInt32, user: UserID, attempt: UInt32) {
-        key = SymmetricKey(data: seed.bytes)
-        var prefix = CanonicalBytes(tag: "hongbao/1/draw")
-        prefix.append(lengthPrefixed: activity.text)
-        prefix.append(u32: round)
-        prefix.append(lengthPrefixed: user.text)
-        prefix.append(u32: attempt)
-        self.prefix = prefix
+        self = RoundWords(seed: seed, activity: activity, round: round).words(of: user, attempt: attempt)
     }
 
     /// The word for the award at `index`, from 0. Cheapest when asked in ascending order.
     public mutating func word(at index: Int) -> UInt64 {
         let wanted = index / 4
         if wanted != blockIndex {
-            var message = prefix
-            message.append(u32: UInt32(wanted))
-            block = Bytes32(SIMD32(digest: HMAC<SHA256>.authenticationCode(for: message.bytes, using: key)))
+            var code = code
+            message.replaceLast(u32: UInt32(wanted))
+            code.update(data: message.bytes)
+            block = Bytes32(SIMD32(digest: code.finalize()))
             blockIndex = wanted
         }
         return withUnsafeBytes(of: block) {

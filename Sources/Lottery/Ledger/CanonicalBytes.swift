@@ -10,9 +10,6 @@ struct CanonicalBytes {
         tag.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }
 
-    /// An untagged run of bytes, for a row's body.
-    init() {}
-
     mutating func append(u8 value: UInt8) {
         bytes.append(value)
     }
@@ -43,9 +40,20 @@ struct CanonicalBytes {
         bytes.append(contentsOf: text.utf8)
     }
 
-    /// `LP` of a finished run of bytes.
-    mutating func append(lengthPrefixed other: CanonicalBytes) {
-        append(u32: UInt32(other.bytes.count))
-        bytes.append(contentsOf: other.bytes)
+    /// `LP` of whatever `body` appends.
+    mutating func appendLengthPrefixed(_ body: (inout CanonicalBytes) -> Void) {
+        append(u32: 0)
+        let start = bytes.count
+        body(&self)
+        replace(u32: UInt32(bytes.count - start), endingAt: start)
+    }
+
+    /// Writes over the last four bytes.
+    mutating func replaceLast(u32 value: UInt32) {
+        replace(u32: value, endingAt: bytes.count)
+    }
+
+    private mutating func replace(u32 value: UInt32, endingAt end: Int) {
+        for index in 0..<4 { bytes[end - 1 - index] = UInt8(truncatingIfNeeded: value >> (8 * index)) }
     }
 }

@@ -46,7 +46,10 @@ public struct Hash: Hashable, Sendable {
 
     /// The hash of `message`.
     static func sha256(of message: CanonicalBytes) -> Hash {
-        Hash(storage: Bytes32(SIMD32(digest: SHA256.hash(data: message.bytes))))
+        var hasher = SHA256()
+        // Not `hash(data:)`, which costs more than it hashes here.
+        message.bytes.withUnsafeBytes { hasher.update(bufferPointer: $0) }
+        return Hash(storage: Bytes32(SIMD32(digest: hasher.finalize())))
     }
 
     /// The hash of a text's UTF-8 bytes, for what is no part of the ledger.
@@ -65,10 +68,10 @@ public struct Hash: Hashable, Sendable {
     }
 
     /// 64 lower-case digits.
-    public var hex: String { hexText(bytes) }
+    public var hex: String { withUnsafeBytes { hexText($0) } }
 
     /// The first 16 digits, the form that replies carry.
-    public var shortHex: String { hexText(bytes.prefix(8)) }
+    public var shortHex: String { withUnsafeBytes { hexText($0.prefix(8)) } }
 }
 
 /// The 32 secret bytes of a round. Printing one shows no byte of it.
@@ -138,17 +141,20 @@ extension SIMD32<UInt8> {
 
 /// Lower-case hexadecimal digits, two a byte.
 public func hexText(_ bytes: some Collection<UInt8>) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
+    String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
         var index = 0
         for byte in bytes {
-            buffer[index] = digits[Int(byte >> 4)]
-            buffer[index + 1] = digits[Int(byte & 15)]
+            buffer[index] = hexDigit(byte >> 4)
+            buffer[index + 1] = hexDigit(byte & 15)
             index += 2
         }
         return index
     }
 }
+
+/// - Parameter value: 0…15.
+@inline(__always)
+func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x61 - 10 + value }
 
 /// The bytes of lower-case hexadecimal digits; nil for upper case, an odd count or anything else.
 public func hexBytes(_ text: some StringProtocol) -> [UInt8]? {
@@ -164,9 +170,14 @@ public func hexBytes(_ text: some StringProtocol) -> [UInt8]? {
 }
 
 private func hexValue(_ digit: UInt8) -> UInt8? {
-    switch digit {
-    case 0x30...0x39: digit - 0x30
-    case 0x61...0x66: digit - 0x61 + 10
-    default: nil
-    }
+    let value = hexNibble(digit)
+    return value < 16 ? value : nil
+}
+
+/// 0…15, or 255 for what is no lower-case hexadecimal digit. Without a jump: nothing foretells which digit comes.
+@inline(__always)
+func hexNibble(_ digit: UInt8) -> UInt8 {
+    let decimal = digit &- 0x30
+    let letter = digit &- 0x61
+    return decimal < 10 ? decimal : letter < 6 ? letter + 10 : 0xFF
 }

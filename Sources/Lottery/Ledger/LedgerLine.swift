@@ -1,4 +1,5 @@
 internal import Basics
+internal import Foundation
 
 /// Where a line of an exported ledger leaves the canonical form.
 public struct LedgerLineError: Error, Hashable, Sendable {
@@ -68,18 +69,22 @@ extension LedgerRow {
                 line.append("}")
             }
             line.append("],\"rules_hash\":")
-            line.append(quoted: rules.hash.hex)
+            line.append(quotedHexOf: rules.hash)
             line.append(",\"commitment\":")
-            line.append(quoted: commitment.hex)
+            line.append(quotedHexOf: commitment)
         case .draw(let entry):
             line.append(",\"round\":")
             line.append(entry.round)
             line.append(",\"user\":")
             line.append(orNull: entry.user?.text)
             line.append(",\"salt\":")
-            line.append(orNull: entry.salt.map { hexText($0.bytes) })
+            if let salt = entry.salt {
+                salt.withUnsafeBytes { line.append(quotedHexOf: $0) }
+            } else {
+                line.append("null")
+            }
             line.append(",\"user_hash\":")
-            line.append(quoted: entry.userHash.hex)
+            line.append(quotedHexOf: entry.userHash)
             line.append(",\"attempt\":")
             line.append(entry.attempt)
             line.append(",\"award\":")
@@ -98,7 +103,7 @@ extension LedgerRow {
             line.append(quoted: reason)
         }
         line.append(",\"hash\":")
-        line.append(quoted: hash.hex)
+        line.append(quotedHexOf: hash)
         line.append("}")
         return line.bytes
     }
@@ -124,15 +129,24 @@ extension LedgerRow {
     /// - Parameter line: Without the line's end. At most ``maximumLineLength`` bytes.
     /// - Complexity: O(*n*) in the line's length.
     public init(canonicalLine line: [UInt8]) throws(LedgerLineError) {
-        var reader = LedgerLineReader(bytes: line)
-        self = try reader.row()
+        self = try line.withUnsafeBufferPointer { bytes throws(LedgerLineError) in
+            var reader = LedgerLineReader(bytes: bytes)
+            return try reader.row()
+        }
         // The reader accepts the canonical spelling only; comparing says so once more for every line.
         let written = canonicalLine
-        guard written == line else {
+        guard isSame(written, line) else {
             let index = zip(written, line).enumerated().first { $1.0 != $1.1 }?.offset ?? min(written.count, line.count)
-            throw reader.error("the canonical form", field: "", at: index)
+            throw line.withUnsafeBufferPointer {
+                LedgerLineReader(bytes: $0).error("the canonical form", field: "", at: index)
+            }
         }
     }
+}
+
+/// `==` compares byte by byte.
+private func isSame(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+    left.count == right.count && memcmp(left, right, left.count) == 0
 }
 
 /// Builds one line. Numbers and literals need no escaping; texts get it.
@@ -159,6 +173,19 @@ private struct CanonicalLine {
         if let text { append(quoted: text) } else { append("null") }
     }
 
+    mutating func append(quotedHexOf hash: Hash) {
+        hash.withUnsafeBytes { append(quotedHexOf: $0) }
+    }
+
+    mutating func append(quotedHexOf data: UnsafeRawBufferPointer) {
+        bytes.append(UInt8(ascii: "\""))
+        for byte in data {
+            bytes.append(hexDigit(byte >> 4))
+            bytes.append(hexDigit(byte & 15))
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
     mutating func append(quoted text: String) {
         bytes.append(UInt8(ascii: "\""))
         for byte in text.utf8 {
@@ -179,10 +206,10 @@ private struct CanonicalLine {
 
 /// Reads one line from its beginning to its end, in one pass and at a fixed depth.
 private struct LedgerLineReader {
-    let bytes: [UInt8]
+    let bytes: UnsafeBufferPointer<UInt8>
     private var index = 0
 
-    init(bytes: [UInt8]) {
+    init(bytes: UnsafeBufferPointer<UInt8>) {
         self.bytes = bytes
     }
 
@@ -277,7 +304,7 @@ private struct LedgerLineReader {
         if user == nil {
             try expect("null", "salt", wanted: "null, as the user is")
         } else {
-            salt = Salt(try hex("salt", count: 16))
+            salt = Salt(storage: try hex("salt"))
         }
         try expect(",\"user_hash\":", "user_hash")
         let userHash = try hash("user_hash")
@@ -296,11 +323,7 @@ private struct LedgerLineReader {
     private mutating func close() throws(LedgerLineError) -> LedgerEvent {
         let round = try round()
         try expect(",\"seed\":", "seed")
-        let start = index
-        guard let seed = RoundSeed(try hex("seed", count: 32)) else {
-            throw error("64 lower-case hexadecimal digits", field: "seed", at: start)
-        }
-        return .close(round: round, seed: seed)
+        return .close(round: round, seed: RoundSeed(storage: Bytes32(try hex("seed"))))
     }
 
     private mutating func void() throws(LedgerLineError) -> LedgerEvent {
@@ -319,21 +342,31 @@ private struct LedgerLineReader {
     }
 
     private mutating func hash(_ field: String) throws(LedgerLineError) -> Hash {
-        let start = index
-        guard let hash = Hash(try hex(field, count: 32)) else {
-            throw error("64 lower-case hexadecimal digits", field: field, at: start)
-        }
-        return hash
+        Hash(storage: Bytes32(try hex(field)))
     }
 
-    private mutating func hex(_ field: String, count: Int) throws(LedgerLineError) -> [UInt8] {
-        let start = index
-        let wanted = "\(count * 2) lower-case hexadecimal digits in quotes"
-        let end = start + 2 * count + 2
-        guard end <= bytes.count, bytes[start] == UInt8(ascii: "\""), bytes[end - 1] == UInt8(ascii: "\""),
-            let value = hexBytes(String(decoding: bytes[(start + 1)..<(end - 1)], as: UTF8.self))
-        else { throw error(wanted, field: field) }
-        index = end
+    /// As many bytes as the vector holds.
+    private mutating func hex<Bytes: SIMD<UInt8>>(_ field: String) throws(LedgerLineError) -> Bytes {
+        let first = index + 1
+        let end = first + 2 * Bytes.scalarCount
+        var value = Bytes()
+        var isHex = end < bytes.count && bytes[index] == UInt8(ascii: "\"") && bytes[end] == UInt8(ascii: "\"")
+        if isHex {
+            withUnsafeMutableBytes(of: &value) { value in
+                var seen: UInt8 = 0
+                for offset in 0..<Bytes.scalarCount {
+                    let high = hexNibble(bytes[first + 2 * offset])
+                    let low = hexNibble(bytes[first + 2 * offset + 1])
+                    value[offset] = high << 4 | low
+                    seen |= high | low
+                }
+                isHex = seen < 16
+            }
+        }
+        guard isHex else {
+            throw error("\(Bytes.scalarCount * 2) lower-case hexadecimal digits in quotes", field: field)
+        }
+        index = end + 1
         return value
     }
 
@@ -359,22 +392,29 @@ private struct LedgerLineReader {
     private mutating func text(_ field: String, allowsEmpty: Bool = true) throws(LedgerLineError) -> String {
         let start = index
         try expect("\"", field, wanted: "a text in quotes")
-        var content: [UInt8] = []
+        // Most texts have nothing escaped and are taken from the line as they stand.
+        var unescaped: [UInt8] = []
+        var plainStart = index
         while true {
             guard index < bytes.count else { throw error("a closing quote", field: field) }
             let byte = bytes[index]
             if byte == UInt8(ascii: "\"") { break }
             if byte == UInt8(ascii: "\\") {
-                content.append(try escape(field))
+                unescaped += bytes[plainStart..<index]
+                unescaped.append(try escape(field))
+                plainStart = index
             } else if byte < 0x20 {
                 throw error("a control character written \\u00xx", field: field)
             } else {
-                content.append(byte)
                 index += 1
             }
         }
+        let plain = UnsafeBufferPointer(rebasing: bytes[plainStart..<index])
         index += 1
-        guard let text = String(validating: content, as: UTF8.self) else {
+        let valid =
+            unescaped.isEmpty
+            ? String(validating: plain, as: UTF8.self) : String(validating: unescaped + plain, as: UTF8.self)
+        guard let text = valid else {
             throw error("UTF-8", field: field, at: start)
         }
         if text.isEmpty, !allowsEmpty { throw error("a text that is not empty", field: field, at: start) }
@@ -398,9 +438,9 @@ private struct LedgerLineReader {
     private mutating func skip(_ literal: StaticString) -> Bool {
         let count = literal.utf8CodeUnitCount
         guard count <= bytes.count - index else { return false }
-        let matches = literal.withUTF8Buffer { bytes[index..<(index + count)].elementsEqual($0) }
-        if matches { index += count }
-        return matches
+        for offset in 0..<count where bytes[index + offset] != literal.utf8Start[offset] { return false }
+        index += count
+        return true
     }
 
     private mutating func expect(
@@ -431,15 +471,25 @@ public struct LedgerLineSplitter: Sendable {
     ///
     /// - Parameter body: Returns false to hear of no further line of this piece.
     public mutating func read(_ piece: some Sequence<UInt8>, _ body: ([UInt8]) -> Bool) {
-        for byte in piece {
-            if byte == UInt8(ascii: "\n") {
-                let goesOn = body(line)
-                line.removeAll(keepingCapacity: true)
-                if !goesOn { return }
-            } else if line.count <= LedgerRow.maximumLineLength {
-                line.append(byte)
-            }
+        let isRead: Void? = piece.withContiguousStorageIfAvailable { read($0, body) }
+        if isRead == nil { Array(piece).withUnsafeBufferPointer { read($0, body) } }
+    }
+
+    private mutating func read(_ piece: UnsafeBufferPointer<UInt8>, _ body: ([UInt8]) -> Bool) {
+        var rest = piece
+        while let start = rest.baseAddress, let found = memchr(start, Int32(UInt8(ascii: "\n")), rest.count) {
+            let count = UnsafeRawPointer(found) - UnsafeRawPointer(start)
+            keep(rest[..<count])
+            rest = UnsafeBufferPointer(rebasing: rest[(count + 1)...])
+            let goesOn = body(line)
+            line.removeAll(keepingCapacity: true)
+            if !goesOn { return }
         }
+        keep(rest[...])
+    }
+
+    private mutating func keep(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) {
+        line.append(contentsOf: bytes.prefix(LedgerRow.maximumLineLength + 1 - line.count))
     }
 
     /// The rest after the last `\n`; nil when the file ended with one, as an export does.

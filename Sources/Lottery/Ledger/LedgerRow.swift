@@ -136,9 +136,8 @@ public enum LedgerEvent: Hashable, Sendable {
         }
     }
 
-    /// The bytes that the row's hash covers.
-    var body: CanonicalBytes {
-        var body = CanonicalBytes()
+    /// The row's body, which its hash covers.
+    func append(to body: inout CanonicalBytes) {
         switch self {
         case .open(let round, let rules, let commitment):
             body.append(u32: round)
@@ -157,7 +156,6 @@ public enum LedgerEvent: Hashable, Sendable {
             body.append(lengthPrefixed: receipt.description)
             body.append(lengthPrefixed: reason)
         }
-        return body
     }
 }
 
@@ -188,7 +186,7 @@ public struct LedgerRow: Hashable, Sendable {
         message.append(u64: UInt64(seq))
         message.append(u8: event.type)
         message.append(u64: UInt64(at.milliseconds))
-        message.append(lengthPrefixed: event.body)
+        message.appendLengthPrefixed { event.append(to: &$0) }
         return .sha256(of: message)
     }
 }

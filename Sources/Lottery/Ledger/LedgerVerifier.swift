@@ -79,9 +79,10 @@ public struct LedgerVerifier: Sendable {
         let awards: [ActivityAward]
         let indexes: [AwardID: Int]
         let commitment: Hash
-        /// Nil when it is not revealed, or not the one committed to.
-        let seed: RoundSeed?
-        var remaining: [Int]
+        /// Of the rules' awards, in the report's totals.
+        let totals: [Int]
+        /// Nil when the seed is not revealed, or not the one committed to.
+        let words: RoundWords?
         var isOpen = true
     }
 
@@ -91,11 +92,11 @@ public struct LedgerVerifier: Sendable {
     private var lineCount = 0
     private var at = Instant(milliseconds: 0)
     private var round: RoundState?
+    /// Copies left of the round's awards.
+    private var remaining: [Int] = []
     private var users: [UserID: UserState] = [:]
     private var wins: [Int64: Win] = [:]
     private var voidedSeqs: Set<Int64> = []
-    /// Unvoided wins per award.
-    private var heldCounts: [AwardID: Int] = [:]
     private var awardIndexes: [AwardID: Int] = [:]
     private var claimedSeq: Int64?
 
@@ -127,11 +128,21 @@ public struct LedgerVerifier: Sendable {
     /// - Parameter line: Without its `\n`.
     /// - Returns: False once a row was bad; further lines are passed over.
     public mutating func read(line: [UInt8]) -> Bool {
+        read(Self.row(of: line))
+    }
+
+    /// What a line says. Needs no verifier, so that it can be done ahead of ``read(_:)``.
+    public static func row(of line: [UInt8]) -> Result<LedgerRow, LedgerLineError> {
+        Result { () throws(LedgerLineError) in try LedgerRow(canonicalLine: line) }
+    }
+
+    /// Checks the next line, which ``row(of:)`` has read. As ``read(line:)``.
+    public mutating func read(_ line: Result<LedgerRow, LedgerLineError>) -> Bool {
         guard report.badRow == nil else { return false }
         lineCount += 1
         let row: LedgerRow
         do throws(LedgerLineError) {
-            row = try LedgerRow(canonicalLine: line)
+            row = try line.get()
         } catch {
             report.badRow = LedgerReport.BadRow(line: lineCount, seq: nil, fault: .unreadable(error))
             return false
@@ -196,19 +207,22 @@ public struct LedgerVerifier: Sendable {
 
         let beginning: RoundBeginning
         if let round {
-            let changes = rules.changes(from: round.rules, remaining: round.remaining)
+            let changes = rules.changes(from: round.rules, remaining: remaining)
             beginning = changes.isEmpty ? .reopened : .rulesChanged(changes)
         } else {
             beginning = .opened
         }
         let seed = seeds[number].flatMap { rules.commitment(round: number, seed: $0) == commitment ? $0 : nil }
         var indexes: [AwardID: Int] = [:]
+        var totals: [Int] = []
         for (index, award) in rules.awards.enumerated() {
             indexes[award.id] = index
             if let known = awardIndexes[award.id] {
+                totals.append(known)
                 report.awards[known].prefix = award.prefix
                 report.awards[known].name = award.name
             } else {
+                totals.append(report.awards.count)
                 awardIndexes[award.id] = report.awards.count
                 report.awards.append(
                     LedgerReport.AwardTotal(id: award.id, prefix: award.prefix, name: award.name))
@@ -217,7 +231,9 @@ public struct LedgerVerifier: Sendable {
         round = RoundState(
             rules: rules,
             awards: rules.awards.map { ActivityAward(id: $0.id, kind: $0.kind, percent: $0.percent, name: "") },
-            indexes: indexes, commitment: commitment, seed: seed, remaining: rules.awards.map { $0.number ?? 0 })
+            indexes: indexes, commitment: commitment, totals: totals,
+            words: seed.map { RoundWords(seed: $0, activity: rules.activity, round: number) })
+        remaining = rules.awards.map { $0.number ?? 0 }
         report.activity = rules.activity
         report.rounds.append(
             LedgerReport.Round(
@@ -241,14 +257,20 @@ public struct LedgerVerifier: Sendable {
             guard let number = award.number else { return .missingNumber(award.id) }
             if award.kind == .ONLY {
                 guard number <= 1 else { return .onlyNumber(award.id, number) }
-                guard number == 0 || heldCounts[award.id, default: 0] == 0 else { return .onlyGone(award.id) }
+                guard number == 0 || heldCount(award.id) == 0 else { return .onlyGone(award.id) }
             }
         }
         return nil
     }
 
+    /// Unvoided wins of an award.
+    private func heldCount(_ award: AwardID) -> Int {
+        guard let total = awardIndexes[award].map({ report.awards[$0] }) else { return 0 }
+        return total.winCount - total.voidCount
+    }
+
     private mutating func draw(_ row: LedgerRow, _ entry: DrawEntry) throws(LedgerFault) {
-        guard let activity = report.activity, let current = round, current.isOpen else { throw .noOpenRound }
+        guard let current = round, current.isOpen else { throw .noOpenRound }
         let number = UInt32(clamping: report.rounds.count)
         guard entry.round == number else { throw .round(expected: number, found: entry.round) }
         if let user = entry.user, let salt = entry.salt {
@@ -261,12 +283,12 @@ public struct LedgerVerifier: Sendable {
             guard let known = current.indexes[award] else { throw .unknownAward(award) }
             index = known
         }
-        try checkOutcome(index, entry, in: current, activity: activity, number: number)
+        try checkOutcome(index, entry, in: current)
 
         // What is left.
         var expected: Int? = 0
         if let index {
-            expected = current.awards[index].kind == .DI_BAO ? nil : current.remaining[index] - 1
+            expected = current.awards[index].kind == .DI_BAO ? nil : remaining[index] - 1
         }
         let isDiBaoZero = index.map { current.awards[$0].kind == .DI_BAO } == true && entry.remaining == 0
         guard entry.remaining == expected || isDiBaoZero else {
@@ -276,7 +298,8 @@ public struct LedgerVerifier: Sendable {
         // The user.
         guard entry.attempt > 0 else { throw .attempt(expected: 1, found: 0) }
         if let user = entry.user {
-            try checkUser(user, row: row, entry: entry, rules: current.rules)
+            try Self.checkUser(
+                &users[user], row: row, entry: entry, rules: current.rules, hiddenUserCount: report.hiddenUserCount)
         } else {
             report.hiddenUserCount += 1
         }
@@ -284,7 +307,7 @@ public struct LedgerVerifier: Sendable {
         let roundIndex = report.rounds.count - 1
         report.drawCount += 1
         report.rounds[roundIndex].drawCount += 1
-        if current.seed != nil, entry.user != nil {
+        if current.words != nil, entry.user != nil {
             report.recomputedCount += 1
             report.rounds[roundIndex].recomputedCount += 1
         }
@@ -292,23 +315,22 @@ public struct LedgerVerifier: Sendable {
             report.missCount += 1
             return
         }
-        if let expected { round?.remaining[index] = expected }
+        if let expected { remaining[index] = expected }
         report.rounds[roundIndex].winCount += 1
-        heldCounts[award, default: 0] += 1
-        if let total = awardIndexes[award] { report.awards[total].winCount += 1 }
+        report.awards[current.totals[index]].winCount += 1
         wins[row.seq] = Win(award: award, user: entry.user)
     }
 
     /// - Parameter index: The position of the row's award; nil for a miss.
     private func checkOutcome(
-        _ index: Int?, _ entry: DrawEntry, in round: RoundState, activity: ActivityID, number: UInt32
+        _ index: Int?, _ entry: DrawEntry, in round: RoundState
     ) throws(LedgerFault) {
-        if let index, round.awards[index].kind != .DI_BAO, round.remaining[index] <= 0 {
+        if let index, round.awards[index].kind != .DI_BAO, remaining[index] <= 0 {
             throw .outOfStock(round.awards[index].id)
         }
-        if let seed = round.seed, let user = entry.user {
-            var words = DrawWords(seed: seed, activity: activity, round: number, user: user, attempt: entry.attempt)
-            let result = decideDraw(awards: round.awards, remaining: round.remaining) { words.word(at: $0) }
+        if let roundWords = round.words, let user = entry.user {
+            var words = roundWords.words(of: user, attempt: entry.attempt)
+            let result = decideDraw(awards: round.awards, remaining: remaining) { words.word(at: $0) }
             let expected: AwardID? =
                 switch result {
                 case .won(let index): round.awards[index].id
@@ -320,7 +342,7 @@ public struct LedgerVerifier: Sendable {
         // Without the words: a chance of nothing never hits, a certain award is never passed over, and where there is
         // a 低保 award nobody misses.
         let isPassedOver: (Int) -> Bool = {
-            round.awards[$0].kind != .DI_BAO && round.remaining[$0] > 0
+            round.awards[$0].kind != .DI_BAO && remaining[$0] > 0
                 && round.awards[$0].percent.threshold == nil
         }
         let isPossible: Bool
@@ -333,18 +355,19 @@ public struct LedgerVerifier: Sendable {
         guard isPossible else { throw .impossibleOutcome(entry.award) }
     }
 
-    private mutating func checkUser(
-        _ user: UserID, row: LedgerRow, entry: DrawEntry, rules: RoundRules
+    /// - Parameter user: Nil before the user's first row; as it was when the row is bad.
+    private static func checkUser(
+        _ user: inout UserState?, row: LedgerRow, entry: DrawEntry, rules: RoundRules, hiddenUserCount: Int
     ) throws(LedgerFault) {
         let attempt = Int(entry.attempt)
         var state: UserState
-        if let known = users[user] {
+        if let known = user {
             state = known
             guard attempt == state.lastAttempt + 1 else {
                 throw .attempt(expected: state.lastAttempt + 1, found: attempt)
             }
         } else {
-            guard attempt - 1 <= report.hiddenUserCount else { throw .attempt(expected: 1, found: attempt) }
+            guard attempt - 1 <= hiddenUserCount else { throw .attempt(expected: 1, found: attempt) }
             state = UserState(hiddenAttempts: attempt - 1, lastAttempt: attempt - 1)
         }
         if let maximum = rules.maxAttempts, attempt - state.hiddenAttempts - state.voidCount > maximum {
@@ -355,7 +378,7 @@ public struct LedgerVerifier: Sendable {
             if let first = state.win { throw .secondWin(first: Receipt(activity: rules.activity, seq: first)) }
             state.win = row.seq
         }
-        users[user] = state
+        user = state
     }
 
     private mutating func close(_ row: LedgerRow, number: UInt32, seed: RoundSeed) throws(LedgerFault) {
@@ -375,10 +398,9 @@ public struct LedgerVerifier: Sendable {
             throw voidedSeqs.contains(receipt.seq) ? .voidedTwice(receipt) : .voidOfNoWin(receipt)
         }
         voidedSeqs.insert(receipt.seq)
-        heldCounts[win.award, default: 0] -= 1
         // One copy is available again, after a close too: the next opening's numbers include it.
         if let current = round, let index = current.indexes[win.award], current.awards[index].kind != .DI_BAO {
-            round?.remaining[index] += 1
+            remaining[index] += 1
         }
         if let user = win.user {
             users[user]?.voidCount += 1

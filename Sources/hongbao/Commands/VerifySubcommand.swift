@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import AsyncAlgorithms
 internal import Basics
 internal import Foundation
 internal import Lottery
@@ -24,24 +25,58 @@ struct VerifySubcommand: AsyncParsableCommand {
             claim = parsed
         }
         var seeds = LedgerSeeds()
-        try forEachLine { line, _ in
+        try await Self.forEachLine(of: file) { line in
             seeds.read(line: line)
             return true
         }
-        var verifier = LedgerVerifier(seeds: seeds, head: claim)
-        let progress = Progress()
-        try forEachLine { line, share in
-            progress.show(share)
-            return verifier.read(line: line)
-        }
-        progress.clear()
-        let report = verifier.finish()
+        let report = try await verify(LedgerVerifier(seeds: seeds, head: claim))
         print(VerificationReport.text(report))
         if !report.holds { throw ExitCode.failure }
     }
 
-    /// Reads the file in pieces; `body` gets each line and how much of the file was read, 0…1.
-    private func forEachLine(_ body: ([UInt8], Double) -> Bool) throws {
+    /// Rows that were read ahead, and how much of the file that was, 0…1.
+    private struct Slice: Sendable {
+        var rows: [Result<LedgerRow, LedgerLineError>]
+        var share: Double
+    }
+
+    /// Understanding the lines takes about as long as checking what they say, so one runs a little ahead of the other.
+    private func verify(_ verifier: LedgerVerifier) async throws -> LedgerReport {
+        let file = file
+        let slices = AsyncChannel<Slice>()
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                defer { slices.finish() }
+                var rows: [Result<LedgerRow, LedgerLineError>] = []
+                try await Self.forEachLine(of: file) { line in
+                    let row = LedgerVerifier.row(of: line)
+                    rows.append(row)
+                    // Behind a line that cannot be read nothing counts.
+                    return if case .success = row { true } else { false }
+                } afterPiece: { share in
+                    await slices.send(Slice(rows: rows, share: share))
+                    rows = []
+                    return !Task.isCancelled
+                }
+            }
+            var verifier = verifier
+            let progress = Progress()
+            for await slice in slices {
+                progress.show(slice.share)
+                if !slice.rows.allSatisfy({ verifier.read($0) }) { break }
+            }
+            progress.clear()
+            group.cancelAll()
+            try await group.waitForAll()
+            return verifier.finish()
+        }
+    }
+
+    /// Reads the file in pieces; `body` gets each line, and `afterPiece` how much of the file was read, 0…1. Either
+    /// returns false to hear no more.
+    private static func forEachLine(
+        of file: String, _ body: ([UInt8]) -> Bool, afterPiece: (Double) async -> Bool = { _ in true }
+    ) async throws {
         let handle: FileHandle
         do throws(RegularFile.Fault) {
             handle = try RegularFile.open(file)
@@ -56,21 +91,27 @@ struct VerifySubcommand: AsyncParsableCommand {
         while goesOn, let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty {
             readCount += piece.count
             splitter.read(piece) { line in
-                goesOn = body(line, Double(readCount) / max(1, size))
+                goesOn = body(line)
                 return goesOn
             }
+            let isWanted = await afterPiece(Double(readCount) / max(1, size))
+            goesOn = goesOn && isWanted
         }
-        if goesOn, let last = splitter.finish() { _ = body(last, 1) }
+        if goesOn, let last = splitter.finish() {
+            _ = body(last)
+            _ = await afterPiece(1)
+        }
     }
 
     /// A percentage on a terminal, for files that take more than a second.
     private final class Progress {
         private let start = ContinuousClock.now
+        private let hasReader = Terminal.hasErrorReader
         private var shown = -1
 
         func show(_ share: Double) {
             let percent = Int(share * 100)
-            guard percent != shown, Terminal.hasErrorReader, ContinuousClock.now - start > .seconds(1) else { return }
+            guard hasReader, percent != shown, ContinuousClock.now - start > .seconds(1) else { return }
             shown = percent
             FileHandle.standardError.write(Data("\r\(percent)%".utf8))
         }
