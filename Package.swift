@@ -164,7 +164,7 @@ let package = Package(
         .executableTarget(
             name: "hongbao-bench",
             dependencies: [
-                "Basics", "Lottery", "Activities", "SQLiteStore",
+                "Basics", "Lottery", "TrafficGate", "Activities", "ChatCommands", "SQLiteStore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -18,7 +18,7 @@ enum BenchActivity {
         func export(_ activity: ActivityID, from store: any Store) async throws -> [String] { [] }
     }
 
-    private static let activity = Activity(
+    static let activity = Activity(
         id: "bench", name: "bench", maxAttempts: 1,
         awards: [
             award("gold", .ONLY, "0.5", 1), award("silver", .NORNAL, "3", 1_000_000),
@@ -36,7 +36,11 @@ enum BenchActivity {
     }
 
     static func open(in service: ActivityService) async throws {
-        for command in [Command.importActivity(file: "bench"), .start(activity: "bench")] {
+        try await run([.importActivity(file: "bench"), .start(activity: "bench")], in: service)
+    }
+
+    static func run(_ commands: [Command], in service: ActivityService) async throws {
+        for command in commands {
             let request = Request(user: "qq:1", chat: nil, role: .admin, content: .command(command))
             guard try await service.submit(request).outcome.code == .ok else {
                 throw Wrong(description: "\(command) was refused")

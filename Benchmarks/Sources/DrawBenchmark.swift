@@ -44,7 +44,7 @@ struct DrawBenchmark: Benchmark {
         let seconds = try await withThrowingTaskGroup(of: Void.self, returning: Double.self) { group in
             group.addTask { try await service.run() }
             try await BenchActivity.open(in: service)
-            let (_, seconds) = try await timed { try await drawAll(users, service) }
+            let (_, seconds) = try await timed { try await Self.draw(users, userCount, service) }
             service.shutDown()
             try await group.waitForAll()
             return seconds
@@ -54,7 +54,10 @@ struct DrawBenchmark: Benchmark {
         return Double(drawCount) / seconds
     }
 
-    private func drawAll(_ users: [UserID], _ service: ActivityService) async throws {
+    /// Every user draws once, `userCount` of them at any time.
+    static func draw(
+        _ users: [UserID], _ userCount: Int, _ service: ActivityService, expecting expected: OutcomeCode = .won
+    ) async throws {
         let share = (users.count + userCount - 1) / userCount
         try await withThrowingTaskGroup(of: Void.self) { group in
             for first in stride(from: 0, to: users.count, by: share) {
@@ -64,7 +67,7 @@ struct DrawBenchmark: Benchmark {
                         let request = Request(
                             user: user, chat: "qq:88001", role: .player, key: key, content: .command(.draw))
                         let code = try await service.submit(request).outcome.code
-                        guard code == .won else { throw Wrong(description: "a draw ended with \(code)") }
+                        guard code == expected else { throw Wrong(description: "a draw ended with \(code)") }
                     }
                 }
             }

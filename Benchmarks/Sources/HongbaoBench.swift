@@ -14,6 +14,10 @@ struct HongbaoBench: AsyncParsableCommand {
         DrawBenchmark(name: "draws-1", userCount: 1, drawCount: 3000, goal: nil),
         WebhookBenchmark(),
         LatencyBenchmark(),
+        ReadingBenchmark(),
+        GateBenchmark(),
+        ParsingBenchmark(),
+        VerifyBenchmark(),
     ]
 
     /// Beside other programs, which must be installed: with `--peers`.
