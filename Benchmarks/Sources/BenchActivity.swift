@@ -1,6 +1,7 @@
 internal import Activities
 internal import Basics
 internal import Foundation
+internal import Logging
 internal import Lottery
 internal import SQLiteStore
 
@@ -58,6 +59,23 @@ enum BenchActivity {
             let batch = changes
             try await store.transact(FactQuery()) { _ in (batch, ()) }
         }
+    }
+
+    /// Makes a file with these users bound and the activity open, for a program that is started on it.
+    static func prepare(_ path: String, users: [UserID]) async throws {
+        removeDatabase(path)
+        let store = try SQLiteStore(path: path)
+        try await bind(users, in: store)
+        let service = ActivityService(
+            store: store, stored: try await store.load(), library: library, clock: clock,
+            logger: Logger(label: "bench"))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await service.run() }
+            try await open(in: service)
+            service.shutDown()
+            try await group.waitForAll()
+        }
+        try await store.close()
     }
 
     static func removeDatabase(_ path: String) {
