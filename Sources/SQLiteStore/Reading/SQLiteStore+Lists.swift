@@ -141,16 +141,16 @@ private func fetchWins(of user: UserID, in activities: [String]?, _ db: Database
 }
 
 private func fetchWins(where condition: String, arguments: StatementArguments, _ db: Database) throws -> [Win] {
-    try Row.fetchAll(
-        db,
+    // Prepared once: that takes longer than to run it.
+    let statement = try db.cachedStatement(
         sql: """
             SELECT w.*, coalesce(p.prefix, '') AS prefix, coalesce(a.name, w.activity_id) AS activity_name
             FROM bot_user_award w
             LEFT JOIN bot_activity_award p ON p.activity_id = w.activity_id AND p.id = w.activity_award_id
             LEFT JOIN bot_activity a ON a.id = w.activity_id
             WHERE \(condition) ORDER BY w.created_at DESC, w.activity_id, w.seq DESC
-            """, arguments: arguments
-    ).map { row in
+            """)
+    return try Row.fetchAll(statement, arguments: arguments).map { row in
         Win(
             activityName: row["activity_name"],
             award: AwardLabel(id: AwardID(row["activity_award_id"]), prefix: row["prefix"], name: row["award_name"]),
