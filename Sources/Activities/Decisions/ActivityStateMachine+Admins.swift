@@ -90,7 +90,7 @@ extension ActivityStateMachine {
         if record.status == .active { return [.alreadyOpen] }
         var faults: [StartFault] = []
         if activity.awards.isEmpty { faults.append(.noAwards) }
-        for other in openActivities.sorted() {
+        for other in openActivities.keys.sorted() {
             if let other = activities[other]?.activity, other.scope.overlaps(activity.scope) {
                 faults.append(.overlaps(activityName: other.name))
             }
@@ -111,7 +111,7 @@ extension ActivityStateMachine {
         activities[id]?.isStartUsed = true
         // Whoever opens it after its end means to: an end that has passed must not close it again.
         if let endsAt = activities[id]?.activity.endsAt, endsAt <= batch.now { activities[id]?.isEndUsed = true }
-        openActivities.insert(id)
+        openActivities[id] = activities[id]?.activity.scope
         beginRound(id, &batch, &entropy)
         guard let record = activities[id], let round = record.openRound else {
             preconditionFailure("an opened activity has a round")
@@ -157,7 +157,7 @@ extension ActivityStateMachine {
         endRound(id, &batch)
         activities[id]?.status = .inactive
         activities[id]?.isEndUsed = true
-        openActivities.remove(id)
+        openActivities[id] = nil
         guard let record = activities[id] else { preconditionFailure("the activity exists") }
         batch.changes.activities.append(record)
         return StopView(

@@ -9,7 +9,7 @@ extension ActivityStateMachine {
     /// - Source: spec.md section 5, `starts_at`/`ends_at`.
     mutating func applySchedule(now: Instant, entropy: inout some RandomNumberGenerator) {
         var batch = Batch(now: now, facts: Facts(), changes: scheduled)
-        for id in openActivities.sorted() {
+        for id in openActivities.keys.sorted() {
             guard let record = activities[id], isDue(record.activity.endsAt, used: record.isEndUsed, now) else {
                 continue
             }

@@ -24,8 +24,8 @@ public struct ActivityStateMachine: Sendable {
     /// How long every row of statistics is kept; later one an hour.
     static let statisticsRetentionSeconds: Int64 = 90 * 86_400
     var activities: [ActivityID: ActivityRecord] = [:]
-    /// The activities that are open.
-    var openActivities: Set<ActivityID> = []
+    /// The activities that are open, and where.
+    var openActivities: [ActivityID: Scope] = [:]
     public internal(set) var gate: Gate
     var maintenanceReason: String?
     var limiter = MessageLimiter()
@@ -53,7 +53,7 @@ public struct ActivityStateMachine: Sendable {
         retentionClock = RetentionClock(newest: stored.newestMessageAt)
         for record in stored.activities {
             activities[record.activity.id] = record
-            if record.status == .active { openActivities.insert(record.activity.id) }
+            if record.status == .active { openActivities[record.activity.id] = record.activity.scope }
         }
         takeConfiguration(stored.configuration, now: now)
         // Under the limits that were set: under the defaults the queue could walk in.
@@ -96,6 +96,12 @@ public struct ActivityStateMachine: Sendable {
         let now: Instant
         var facts: Facts
         var changes: Changes
+        /// Where in ``changes`` each message stands that came with this batch.
+        var remembered: [MessageKey: Int] = [:]
+
+        func processed(_ key: MessageKey) -> ProcessedMessage? {
+            facts.messages[key] ?? remembered[key].map { changes.messages[$0] }
+        }
     }
 
     // MARK: A batch
@@ -124,7 +130,7 @@ public struct ActivityStateMachine: Sendable {
             case .bind(let gameID):
                 query.bindings.append(request.user)
                 // A draw behind this message asks for the new game id's winner.
-                for id in openActivities where activities[id]?.activity.oneWinPerGameID == true {
+                for id in openActivities.keys where activities[id]?.activity.oneWinPerGameID == true {
                     query.gameIDs.append(GameIDKey(activity: id, folded: gameID.folded))
                 }
             case .unbind, .myBinding:
@@ -159,6 +165,10 @@ public struct ActivityStateMachine: Sendable {
         if let rows = facts.configuration { takeConfiguration(rows, now: now) }
         var decided: [DecidedRequest] = []
         decided.reserveCapacity(items.count)
+        batch.remembered.reserveCapacity(items.count)
+        batch.changes.ledger.reserveCapacity(items.count)
+        batch.changes.wins.reserveCapacity(items.count)
+        batch.changes.messages.reserveCapacity(items.count)
         batch.changes.deliveries = deliveries
         for item in items {
             switch item {
@@ -251,7 +261,7 @@ public struct ActivityStateMachine: Sendable {
         _ entropy: inout some RandomNumberGenerator
     ) -> DecidedRequest {
         if isTooOld(request, batch.now) { return DecidedRequest(.answered(.ignored)) }
-        if let key = request.key, let processed = batch.facts.messages[key] {
+        if let key = request.key, let processed = batch.processed(key) {
             let decision = answerAgain(processed, to: request, &batch)
             return DecidedRequest(decision, position: position(of: request), isRepeated: true)
         }
@@ -351,7 +361,7 @@ public struct ActivityStateMachine: Sendable {
             key: key, user: isErasure ? UserID("") : request.user, chat: request.chat,
             fingerprint: request.fingerprint, answer: StoredAnswer(decision), at: batch.now,
             destination: request.route.destination, delivery: request.route.isCall ? .pending : nil)
-        batch.facts.messages[key] = message
+        batch.remembered[key] = batch.changes.messages.count
         batch.changes.messages.append(message)
     }
 
@@ -359,7 +369,7 @@ public struct ActivityStateMachine: Sendable {
 
     /// The activity that is open in `chat`; nil chat is a private talk.
     func openActivity(in chat: ChatID?) -> ActivityID? {
-        openActivities.first { activities[$0]?.activity.scope.includes(chat) == true }
+        openActivities.first { $0.value.includes(chat) }?.key
     }
 
     /// The activity with this name or id: by bytes, else the only one that is equal when case and width are folded.

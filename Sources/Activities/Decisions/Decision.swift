@@ -3,8 +3,8 @@ public import Lottery
 
 /// What was decided about one request.
 public enum Decision: Hashable, Sendable {
-    /// The answer itself.
-    case answered(Outcome)
+    /// The answer itself. Boxed, as it passes through many hands.
+    indirect case answered(Outcome)
     /// The answer is read from the store once the batch is durable, away from the writer.
     case reading(Reading)
     /// What the gate says to a web page's session.
@@ -42,8 +42,9 @@ public struct DecidedRequest: Hashable, Sendable {
 
 /// A request with what was fetched for it beforehand.
 public enum BatchItem: Sendable {
-    /// - importing: For 活动导入: the file's activity, or why there is none. Nil for any other command.
-    case message(Request, importing: Result<Activity, ImportRefusal>?)
+    /// - importing: For 活动导入: the file's activity, or why there is none. Nil for any other command. Boxed, as it passes
+    ///   through many hands.
+    indirect case message(Request, importing: Result<Activity, ImportRefusal>?)
     case session(SessionRequest)
 
     public init(_ request: Request, importing: Result<Activity, ImportRefusal>? = nil) {

@@ -27,7 +27,11 @@ public struct ActivityRecord: Hashable, Sendable {
     /// The number of the latest round; 0 before the first opening.
     public var lastRound: UInt32
     /// Nil unless the activity is active.
-    public var openRound: OpenRound?
+    public var openRound: OpenRound? {
+        didSet { roundWords = Self.words(of: openRound, activity.id) }
+    }
+    /// What decides the draws of the open round.
+    private(set) var roundWords: RoundWords?
     /// When it was last opened, not counting changes of its rules.
     public var openedAt: Instant?
     /// Whether `startsAt` has been acted on, by the clock or by hand.
@@ -51,12 +55,17 @@ public struct ActivityRecord: Hashable, Sendable {
         self.head = head
         self.lastRound = lastRound
         self.openRound = openRound
+        roundWords = Self.words(of: openRound, activity.id)
         self.openedAt = openedAt
         self.isStartUsed = isStartUsed
         self.isEndUsed = isEndUsed
         self.userCount = userCount
         self.drawCount = drawCount
         self.hasErasedUsers = hasErasedUsers
+    }
+
+    private static func words(of round: OpenRound?, _ activity: ActivityID) -> RoundWords? {
+        round.map { RoundWords(seed: $0.seed, activity: activity, round: $0.round) }
     }
 
     /// When it will open by itself; nil when nothing is planned, or no longer.

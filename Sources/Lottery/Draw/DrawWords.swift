@@ -2,7 +2,8 @@ public import Basics
 internal import Crypto
 
 /// What the words of all attempts in a round begin with: cheaper to make once than for every draw.
-public struct RoundWords: Sendable {
+public struct RoundWords: Hashable, Sendable {
+    private let seed: RoundSeed
     /// Keyed with the seed; nothing has been fed yet.
     fileprivate let code: HMAC<SHA256>
     /// The message up to the round.
@@ -10,11 +11,21 @@ public struct RoundWords: Sendable {
 
     /// - Parameter round: From 1.
     public init(seed: RoundSeed, activity: ActivityID, round: UInt32) {
+        self.seed = seed
         code = HMAC(key: SymmetricKey(data: seed.bytes))
         var prefix = CanonicalBytes(tag: "hongbao/1/draw")
         prefix.append(lengthPrefixed: activity.text)
         prefix.append(u32: round)
         self.prefix = prefix
+    }
+
+    public static func == (left: Self, right: Self) -> Bool {
+        left.seed == right.seed && left.prefix.bytes == right.prefix.bytes
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(seed)
+        hasher.combine(prefix.bytes)
     }
 
     /// - Parameter attempt: From 1, per user and activity; voided attempts count too.

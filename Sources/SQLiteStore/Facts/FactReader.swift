@@ -42,7 +42,6 @@ final class FactReader {
         var facts = Facts()
         facts.configuration = try changedConfiguration(db)
         // Deciding adds what each request leads to.
-        facts.messages.reserveCapacity(query.messages.count)
         facts.bindings.reserveCapacity(query.bindings.count)
         facts.participations.reserveCapacity(query.participations.count)
         for key in query.messages {
