@@ -19,10 +19,10 @@ struct BulkInsertTests {
             // More than go at once, and texts too long for what is kept at first.
             let texts = ["", "中奖", "奖\u{301}", String(repeating: "长", count: 3000)]
             for id in 1...2500 {
-                insert.append(Int64(id))
-                insert.append(id % 5 == 4 ? nil : texts[id % 4])
-                insert.append(id % 3 == 0 ? nil : hash)
-                insert.append(id % 7 == 0 ? nil : Int64.min + Int64(id))
+                insert.rows.append(Int64(id))
+                insert.rows.append(id % 5 == 4 ? nil : texts[id % 4])
+                insert.rows.append(id % 3 == 0 ? nil : hash)
+                insert.rows.append(id % 7 == 0 ? nil : Int64.min + Int64(id))
                 try insert.endRow()
             }
             try insert.run()
@@ -52,13 +52,13 @@ struct BulkInsertTests {
             let insert = try BulkInsert(into: "t", columns: ["id"], on: db)
             try db.beginTransaction(.immediate)
             try db.execute(sql: "INSERT INTO t (id) VALUES (9)")
-            for id in [1, 2, 9, 3] as [Int64] { insert.append(id) }
+            for id in [1, 2, 9, 3] as [Int64] { insert.rows.append(id) }
             let error = #expect(throws: StoreError.self) { try insert.run() }
             #expect(error?.code == .constraint)
             #expect(!db.isInsideTransaction)
             #expect(try Int.fetchOne(db, sql: "SELECT count(*) FROM t") == 0)
             // And the next rows are not those of before.
-            insert.append(5)
+            insert.rows.append(5)
             try insert.run()
             #expect(try Int.fetchAll(db, sql: "SELECT id FROM t") == [5])
         }

@@ -10,7 +10,7 @@ internal import TrafficGate
 /// single win per user. The rest is rare and goes through GRDB.
 final class ChangeWriter {
     private let ledger: BulkInsert
-    private let win: RawStatement
+    private let wins: BulkInsert
     private let issued: RawStatement
     private let counters: RawStatement
     private let attempts: BulkInsert
@@ -34,12 +34,12 @@ final class ChangeWriter {
                 "activity_id", "seq", "type", "at_ms", "round", "user_id", "salt", "user_hash", "attempt", "award_id",
                 "remaining", "previous_seq", "receipt", "reason", "hash",
             ], on: db)
-        win = try RawStatement(
-            """
-            INSERT INTO bot_user_award (activity_id, seq, user_id, activity_award_id, award_name, game_id, game_id_key,
-                created_at)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-            """, on: db)
+        wins = try BulkInsert(
+            into: "bot_user_award",
+            columns: [
+                "activity_id", "seq", "user_id", "activity_award_id", "award_name", "game_id", "game_id_key",
+                "created_at",
+            ], on: db)
         issued = try RawStatement(
             "UPDATE bot_activity_award SET issued = issued + ?3 WHERE activity_id = ?1 AND id = ?2", on: db)
         counters = try RawStatement(
@@ -90,11 +90,11 @@ final class ChangeWriter {
         for voided in changes.voidedWins { try write(voided, db) }
         try writeWins(changes.wins, voided: changes.voidedWins, db)
         for (key, participation) in changes.participations {
-            attempts.append(key.user.text)
-            attempts.append(key.activity.text)
-            attempts.append(Int64(participation.missCount))
-            attempts.append(Int64(participation.voidCount))
-            attempts.append(participation.lastSeq)
+            attempts.rows.append(key.user.text)
+            attempts.rows.append(key.activity.text)
+            attempts.rows.append(Int64(participation.missCount))
+            attempts.rows.append(Int64(participation.voidCount))
+            attempts.rows.append(participation.lastSeq)
             try attempts.endRow()
         }
         try attempts.run()
@@ -167,9 +167,17 @@ final class ChangeWriter {
             ])
         let ids = activity.awards.map(\.id.text)
         let placeholders = databaseQuestionMarks(count: ids.count)
-        try db.execute(
-            sql: "DELETE FROM bot_activity_award WHERE activity_id = ? AND id NOT IN (\(placeholders))",
-            arguments: [activity.id.text] + StatementArguments(ids))
+        // A foreign key would look for the award with every win; so it is looked for when an award goes.
+        let removed = "activity_id = ? AND id NOT IN (\(placeholders))"
+        let arguments = [activity.id.text] + StatementArguments(ids)
+        let isWon = try Bool.fetchOne(
+            db,
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM bot_user_award WHERE (activity_id, activity_award_id) IN
+                    (SELECT activity_id, id FROM bot_activity_award WHERE \(removed)))
+                """, arguments: arguments)
+        if isWon == true { throw StoreError(code: .constraint, message: "An award that was won cannot be removed.") }
+        try db.execute(sql: "DELETE FROM bot_activity_award WHERE \(removed)", arguments: arguments)
         for (position, award) in activity.awards.enumerated() {
             try db.execute(
                 sql: "INSERT INTO bot_award (name, remark) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -227,6 +235,9 @@ final class ChangeWriter {
             issued.bind(2, award.text)
             issued.bind(3, Int64(count))
             try issued.run()
+            guard issued.changedCount == 1 else {
+                throw StoreError(code: .constraint, message: "A win of an award that is not in the database.")
+            }
         }
     }
 
@@ -245,41 +256,45 @@ final class ChangeWriter {
         case .close(let number, _): (type, round) = ("close", number)
         case .void(let voided, let why): (type, receipt, reason) = ("void", voided, why)
         }
-        ledger.append(entry.activity.text)
-        ledger.append(row.seq)
-        ledger.append(type)
-        ledger.append(row.at.milliseconds)
-        ledger.append(round.map { Int64($0) })
-        ledger.append(draw?.user?.text)
-        ledger.append(draw?.salt)
-        ledger.append(draw?.userHash)
-        ledger.append(draw.map { Int64($0.attempt) })
-        ledger.append(draw?.award?.text)
-        ledger.append(draw?.remaining.map { Int64($0) })
-        ledger.append(entry.previousSeq)
-        ledger.append(receipt?.description)
-        ledger.append(reason)
-        ledger.append(row.hash)
+        ledger.rows.append(entry.activity.text)
+        ledger.rows.append(row.seq)
+        ledger.rows.append(type)
+        ledger.rows.append(row.at.milliseconds)
+        ledger.rows.append(round.map { Int64($0) })
+        ledger.rows.append(draw?.user?.text)
+        ledger.rows.append(draw?.salt)
+        ledger.rows.append(draw?.userHash)
+        ledger.rows.append(draw.map { Int64($0.attempt) })
+        ledger.rows.append(draw?.award?.text)
+        ledger.rows.append(draw?.remaining.map { Int64($0) })
+        ledger.rows.append(entry.previousSeq)
+        ledger.rows.append(receipt?.description)
+        ledger.rows.append(reason)
+        ledger.rows.append(row.hash)
         try ledger.endRow()
     }
 
-    /// - Parameter voided: Those of the same batch that take one of `wins` back are written right behind it, so that
-    ///   the user may have won again behind them.
-    private func writeWins(_ wins: [Changes.NewWin], voided: [Changes.VoidedWin], _ db: Database) throws {
+    /// - Parameter voided: Those of the same batch that take one of `new` back are written right behind it, so that the
+    ///   user may have won again behind them.
+    private func writeWins(_ new: [Changes.NewWin], voided: [Changes.VoidedWin], _ db: Database) throws {
         var formatted: (at: Instant, text: String)?
-        for new in wins {
-            if formatted?.at != new.wonAt { formatted = (new.wonAt, new.wonAt.dateTimeText()) }
-            win.bind(1, new.receipt.activity.text)
-            win.bind(2, new.receipt.seq)
-            win.bind(3, new.user.text)
-            win.bind(4, new.award.text)
-            win.bind(5, new.awardName)
-            win.bind(6, new.gameID.text)
-            win.bind(7, new.gameIDKey)
-            win.bind(8, formatted?.text)
-            try win.run()
-            for voided in voided where voided.receipt == new.receipt { try write(voided, db) }
+        for win in new {
+            if formatted?.at != win.wonAt { formatted = (win.wonAt, win.wonAt.dateTimeText()) }
+            wins.rows.append(win.receipt.activity.text)
+            wins.rows.append(win.receipt.seq)
+            wins.rows.append(win.user.text)
+            wins.rows.append(win.award.text)
+            wins.rows.append(win.awardName)
+            wins.rows.append(win.gameID.text)
+            wins.rows.append(win.gameIDKey)
+            wins.rows.append(formatted?.text)
+            try wins.endRow()
+            for voided in voided where voided.receipt == win.receipt {
+                try wins.run()
+                try write(voided, db)
+            }
         }
+        try wins.run()
     }
 
     /// Does nothing when the win is not there yet, or voided already.
@@ -311,50 +326,50 @@ final class ChangeWriter {
     }
 
     private func write(_ processed: ProcessedMessage) throws {
-        messages.append(processed.key.sentAt?.milliseconds ?? 0)
-        messages.append(processed.key.text)
-        messages.append(processed.user.text)
-        messages.append(processed.chat?.text)
-        messages.append(processed.fingerprint)
-        messages.append(processed.answer.code.rawValue)
-        messages.append(processed.answer.receipt?.description)
-        messages.append(processed.answer.parameters)
-        messages.append(processed.at.milliseconds)
-        messages.append(processed.destination?.endpoint)
-        messages.append(processed.destination?.address)
-        messages.append(processed.delivery?.rawValue)
+        messages.rows.append(processed.key.sentAt?.milliseconds ?? 0)
+        messages.rows.append(processed.key.text)
+        messages.rows.append(processed.user.text)
+        messages.rows.append(processed.chat?.text)
+        messages.rows.append(processed.fingerprint)
+        messages.rows.append(processed.answer.code.rawValue)
+        messages.rows.append(processed.answer.receipt?.description)
+        messages.rows.append(processed.answer.parameters)
+        messages.rows.append(processed.at.milliseconds)
+        messages.rows.append(processed.destination?.endpoint)
+        messages.rows.append(processed.destination?.address)
+        messages.rows.append(processed.delivery?.rawValue)
         try messages.endRow()
     }
 
     // MARK: Gate
 
     private func writeJournal(_ participant: Participant, number: Int64) throws {
-        journal.append(number)
-        journal.append(participant.session.text)
-        journal.append(participant.user?.text)
-        journal.append(participant.ipAddress)
-        journal.append(participant.joinTime.milliseconds)
-        journal.append(participant.leaveTime?.milliseconds)
-        journal.append(participant.lastHeartbeat.milliseconds)
-        journal.append(participant.status.rawValue)
-        journal.append(participant.queuePosition.map { Int64($0) })
-        journal.append(participant.ticket.map { Int64(clamping: $0) })
+        journal.rows.append(number)
+        journal.rows.append(participant.session.text)
+        journal.rows.append(participant.user?.text)
+        journal.rows.append(participant.ipAddress)
+        journal.rows.append(participant.joinTime.milliseconds)
+        journal.rows.append(participant.leaveTime?.milliseconds)
+        journal.rows.append(participant.lastHeartbeat.milliseconds)
+        journal.rows.append(participant.status.rawValue)
+        journal.rows.append(participant.queuePosition.map { Int64($0) })
+        journal.rows.append(participant.ticket.map { Int64(clamping: $0) })
         try journal.endRow()
     }
 
     private func write(_ row: Participant) throws {
         let heartbeat = row.lastHeartbeat.dateTimeText()
-        participants.append(row.session.text)
-        participants.append(row.user?.text)
-        participants.append(row.ipAddress)
-        participants.append(row.joinTime.dateTimeText())
-        participants.append(row.leaveTime?.dateTimeText())
-        participants.append(heartbeat)
-        participants.append(row.status.rawValue)
-        participants.append(row.queuePosition.map { Int64($0) })
-        participants.append(row.ticket.map { Int64(clamping: $0) })
-        participants.append(heartbeat)
-        participants.append(heartbeat)
+        participants.rows.append(row.session.text)
+        participants.rows.append(row.user?.text)
+        participants.rows.append(row.ipAddress)
+        participants.rows.append(row.joinTime.dateTimeText())
+        participants.rows.append(row.leaveTime?.dateTimeText())
+        participants.rows.append(heartbeat)
+        participants.rows.append(row.status.rawValue)
+        participants.rows.append(row.queuePosition.map { Int64($0) })
+        participants.rows.append(row.ticket.map { Int64(clamping: $0) })
+        participants.rows.append(heartbeat)
+        participants.rows.append(heartbeat)
         try participants.endRow()
     }
 

@@ -102,6 +102,23 @@ final class RawStatement {
         guard code == SQLITE_DONE || code == SQLITE_ROW else { throw StoreError(sqlite: code, connection) }
     }
 
+    /// Rows that the last statement of this connection changed, this one if it has just run.
+    var changedCount: Int { Int(sqlite3_changes(connection)) }
+
+    /// Reads every row.
+    func forEach(_ read: (RawStatement) throws -> Void) throws {
+        defer {
+            sqlite3_reset(statement)
+            parameterCount = 0
+        }
+        while true {
+            let code = sqlite3_step(statement)
+            if code == SQLITE_DONE { return }
+            guard code == SQLITE_ROW else { throw StoreError(sqlite: code, connection) }
+            try read(self)
+        }
+    }
+
     /// Reads at most one row.
     func first<Value>(_ read: (RawStatement) -> Value) throws -> Value? {
         let code = sqlite3_step(statement)

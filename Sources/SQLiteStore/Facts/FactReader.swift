@@ -3,12 +3,14 @@ internal import Basics
 internal import GRDB
 internal import Lottery
 
-/// Answers a ``FactQuery`` on the writer's connection: one look-up by index per entry.
+/// Answers a ``FactQuery`` on the writer's connection: one look-up by index per entry, all of a kind in one statement.
 final class FactReader {
-    private let message: RawStatement
-    private let binding: RawStatement
-    private let win: RawStatement
-    private let attempt: RawStatement
+    private let messageRows: BulkRows
+    private let messages: RawStatement
+    private let bindingRows: BulkRows
+    private let bindings: RawStatement
+    private let participationRows: BulkRows
+    private let participations: RawStatement
     private let gameIDWinner: RawStatement
     private let erased: RawStatement
     private let dataVersion: RawStatement
@@ -16,19 +18,24 @@ final class FactReader {
     private var seenDataVersion: Int64?
 
     init(_ db: Database) throws {
-        message = try RawStatement(
+        messageRows = try BulkRows("asked_messages", width: 2, on: db)
+        messages = try RawStatement(
             """
-            SELECT user_id, chat_id, command, code, receipt, parameters, processed_at_ms
-            FROM bot_processed_message WHERE sent_at_ms = ?1 AND message_key = ?2
+            SELECT r.rowid, m.user_id, m.chat_id, m.command, m.code, m.receipt, m.parameters, m.processed_at_ms
+            FROM asked_messages r CROSS JOIN bot_processed_message m ON m.sent_at_ms = r.c0 AND m.message_key = r.c1
             """, on: db)
-        binding = try RawStatement("SELECT bind_id FROM bot_activity_user WHERE id = ?1", on: db)
-        win = try RawStatement(
+        bindingRows = try BulkRows("asked_bindings", width: 1, on: db)
+        bindings = try RawStatement(
+            "SELECT r.rowid, u.bind_id FROM asked_bindings r CROSS JOIN bot_activity_user u ON u.id = r.c0", on: db)
+        participationRows = try BulkRows("asked_participations", width: 2, on: db)
+        participations = try RawStatement(
             """
-            SELECT seq, activity_award_id, game_id, created_at FROM bot_user_award
-            WHERE user_id = ?1 AND activity_id = ?2 AND voided_at IS NULL
+            SELECT r.rowid, w.seq, w.activity_award_id, w.game_id, w.created_at, a.misses, a.voids, a.last_seq
+            FROM asked_participations r
+                LEFT JOIN bot_user_award w
+                    ON w.user_id = r.c0 AND w.activity_id = r.c1 AND w.voided_at IS NULL
+                LEFT JOIN bot_user_attempt a ON a.user_id = r.c0 AND a.activity_id = r.c1
             """, on: db)
-        attempt = try RawStatement(
-            "SELECT misses, voids, last_seq FROM bot_user_attempt WHERE user_id = ?1 AND activity_id = ?2", on: db)
         gameIDWinner = try RawStatement(
             """
             SELECT user_id FROM bot_user_award
@@ -44,17 +51,15 @@ final class FactReader {
         // Deciding adds what each request leads to.
         facts.bindings.reserveCapacity(query.bindings.count)
         facts.participations.reserveCapacity(query.participations.count)
-        for key in query.messages {
-            if let found = try processedMessage(key) { facts.messages[key] = found }
+        try readMessages(query.messages, &facts)
+        try readBindings(query.bindings, &facts)
+        try readParticipations(query.participations, &facts)
+        for (key, digest) in query.erased where try isErased(key, digest) {
+            facts.participations[key, default: Participation()].isErased = true
         }
-        for user in query.bindings {
-            binding.bind(1, user.text)
-            if let text = try binding.first({ $0.text(0) ?? "" }) { facts.bindings[user] = GameID(stored: text) }
-        }
-        for key in query.participations {
-            let digest = query.erased[key]
-            if let found = try participation(key, erasedDigest: digest) { facts.participations[key] = found }
-            if query.activitiesByGameID.contains(key.activity), let gameID = facts.bindings[key.user] {
+        if !query.activitiesByGameID.isEmpty {
+            for key in query.participations where query.activitiesByGameID.contains(key.activity) {
+                guard let gameID = facts.bindings[key.user] else { continue }
                 try findWinner(GameIDKey(activity: key.activity, folded: gameID.folded), &facts)
             }
         }
@@ -78,52 +83,72 @@ final class FactReader {
         return facts
     }
 
-    private func processedMessage(_ key: MessageKey) throws -> ProcessedMessage? {
-        message.bind(1, key.sentAt?.milliseconds ?? 0)
-        message.bind(2, key.text)
-        return try message.first { row in
-            ProcessedMessage(
-                key: key, user: UserID(row.text(0) ?? ""), chat: row.text(1).map { ChatID($0) },
-                fingerprint: row.text(2) ?? "",
+    // Each statement's first column is the place of what was asked.
+
+    private func readMessages(_ keys: [MessageKey], _ facts: inout Facts) throws {
+        for key in keys {
+            messageRows.append(key.sentAt?.milliseconds ?? 0)
+            messageRows.append(key.text)
+        }
+        defer { messageRows.removeAll() }
+        if keys.isEmpty { return }
+        try messages.forEach { row in
+            let key = keys[Int(row.integer(0) ?? 0)]
+            facts.messages[key] = ProcessedMessage(
+                key: key, user: UserID(row.text(1) ?? ""), chat: row.text(2).map { ChatID($0) },
+                fingerprint: row.text(3) ?? "",
                 answer: StoredAnswer(
-                    code: row.text(3).flatMap(OutcomeCode.init(rawValue:)) ?? .badArgument,
-                    receipt: row.text(4).flatMap { Receipt($0) }, parameters: row.text(5)),
-                at: Instant(milliseconds: row.integer(6) ?? 0))
+                    code: row.text(4).flatMap(OutcomeCode.init(rawValue:)) ?? .badArgument,
+                    receipt: row.text(5).flatMap { Receipt($0) }, parameters: row.text(6)),
+                at: Instant(milliseconds: row.integer(7) ?? 0))
         }
     }
 
-    private func participation(_ key: ParticipationKey, erasedDigest: Hash?) throws -> Participation? {
-        var found: Participation?
-        win.bind(1, key.user.text)
-        win.bind(2, key.activity.text)
-        if let fact = try win.first({ row in
-            WinFact(
-                receipt: Receipt(activity: key.activity, seq: row.integer(0) ?? 0), award: AwardID(row.text(1) ?? ""),
-                gameID: GameID(stored: row.text(2) ?? ""),
-                wonAt: row.text(3).flatMap { Instant(dateTimeText: $0) } ?? Instant(milliseconds: 0))
-        }) {
-            found = Participation(win: fact)
+    private func readBindings(_ users: [UserID], _ facts: inout Facts) throws {
+        for user in users { bindingRows.append(user.text) }
+        defer { bindingRows.removeAll() }
+        if users.isEmpty { return }
+        try bindings.forEach { row in
+            facts.bindings[users[Int(row.integer(0) ?? 0)]] = GameID(stored: row.text(1) ?? "")
         }
-        attempt.bind(1, key.user.text)
-        attempt.bind(2, key.activity.text)
-        let earlier = try attempt.first { ($0.integer(0) ?? 0, $0.integer(1) ?? 0, $0.integer(2)) }
-        if let (misses, voids, lastSeq) = earlier {
-            guard 0..<countLimit ~= misses, 0..<countLimit ~= voids else {
-                throw StoreError(code: .corrupt, message: "bot_user_attempt has a count that nobody can reach.")
-            }
-            found = Participation(
-                win: found?.win, missCount: Int(misses), voidCount: Int(voids), lastSeq: lastSeq)
+    }
+
+    private func readParticipations(_ keys: [ParticipationKey], _ facts: inout Facts) throws {
+        for key in keys {
+            participationRows.append(key.user.text)
+            participationRows.append(key.activity.text)
         }
-        if let erasedDigest {
-            erased.bind(1, key.activity.text)
-            erased.bind(2, erasedDigest)
-            if try erased.first({ _ in true }) == true {
-                var participation = found ?? Participation()
-                participation.isErased = true
-                found = participation
-            }
+        defer { participationRows.removeAll() }
+        if keys.isEmpty { return }
+        try participations.forEach { row in
+            let key = keys[Int(row.integer(0) ?? 0)]
+            let win = row.integer(1).map { Self.win(key.activity, seq: $0, row, at: 2) }
+            let attempts = try Self.attempts(row, at: 5, win: win)
+            if let found = attempts ?? win.map({ Participation(win: $0) }) { facts.participations[key] = found }
         }
-        return found
+    }
+
+    private static func win(_ activity: ActivityID, seq: Int64, _ row: RawStatement, at column: Int32) -> WinFact {
+        WinFact(
+            receipt: Receipt(activity: activity, seq: seq), award: AwardID(row.text(column) ?? ""),
+            gameID: GameID(stored: row.text(column + 1) ?? ""),
+            wonAt: row.text(column + 2).flatMap { Instant(dateTimeText: $0) } ?? Instant(milliseconds: 0))
+    }
+
+    /// Nil where there are none.
+    private static func attempts(_ row: RawStatement, at column: Int32, win: WinFact?) throws -> Participation? {
+        guard let misses = row.integer(column), let voids = row.integer(column + 1) else { return nil }
+        guard 0..<countLimit ~= misses, 0..<countLimit ~= voids else {
+            throw StoreError(code: .corrupt, message: "bot_user_attempt has a count that nobody can reach.")
+        }
+        return Participation(
+            win: win, missCount: Int(misses), voidCount: Int(voids), lastSeq: row.integer(column + 2))
+    }
+
+    private func isErased(_ key: ParticipationKey, _ digest: Hash) throws -> Bool {
+        erased.bind(1, key.activity.text)
+        erased.bind(2, digest)
+        return try erased.first { _ in true } == true
     }
 
     private func findWinner(_ key: GameIDKey, _ facts: inout Facts) throws {
@@ -146,7 +171,9 @@ final class FactReader {
         var participation = Participation()
         if let user {
             let key = ParticipationKey(user: user, activity: receipt.activity)
-            participation = try self.participation(key, erasedDigest: nil) ?? Participation()
+            var found = Facts()
+            try readParticipations([key], &found)
+            participation = found.participations[key] ?? Participation()
         }
         return VoidableDraw(
             receipt: receipt, user: user, award: (row["award_id"] as String?).map { AwardID($0) },

@@ -97,8 +97,7 @@ enum Schema {
             created_at TEXT NOT NULL,
             voided_at TEXT,
             void_reason TEXT,
-            PRIMARY KEY (activity_id, seq),
-            FOREIGN KEY (activity_id, activity_award_id) REFERENCES bot_activity_award (activity_id, id)
+            PRIMARY KEY (activity_id, seq)
         ) STRICT, WITHOUT ROWID;
 
         CREATE UNIQUE INDEX idx_user_award_once  -- one win per user and activity, whatever the program does
