@@ -261,7 +261,7 @@ public final class ActivityService: Service {
                 var current: DecidedBatch? = try await decide(entries)
                 var durable: DecidedBatch?
                 while let batch = current {
-                    current = try await finish(batch, announcing: durable)
+                    current = try await finish(batch, announcing: durable.take())
                     durable = batch
                 }
                 if let durable { announce(durable) }
@@ -372,7 +372,9 @@ public final class ActivityService: Service {
     ///
     /// - Parameter durable: The batch before, which may be announced.
     /// - Returns: The batch behind; nil: nobody waits.
-    private func finish(_ batch: DecidedBatch, announcing durable: DecidedBatch?) async throws -> DecidedBatch? {
+    private func finish(
+        _ batch: DecidedBatch, announcing durable: consuming DecidedBatch?
+    ) async throws -> DecidedBatch? {
         let next = OneTimeValue<(batch: PreparedBatch, facts: Facts)?>()
         let taken = NIOLockedValueBox<[RequestQueue.Entry]>([])
         async let writing: Void = {
@@ -386,6 +388,8 @@ public final class ActivityService: Service {
             }
         }()
         if let durable { announce(durable) }
+        // Thousands of values go with it, better now than when the store is idle.
+        durable = nil
         let following = await next.value.map { decide($0.batch, $0.facts) }
         do {
             try await writing

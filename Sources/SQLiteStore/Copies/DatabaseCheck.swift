@@ -41,6 +41,14 @@ struct DatabaseCheck {
             .filter { $0 != "ok" }.map { .structure($0) }
         let tables = try String.fetchAll(db, sql: "SELECT DISTINCT \"table\" FROM pragma_foreign_key_check LIMIT 10")
         faults += tables.map { .foreignKey(table: $0) }
+        // No foreign key: it would look for the award with every win.
+        let isAwardMissing = try Bool.fetchOne(
+            db,
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM bot_user_award WHERE (activity_id, activity_award_id) NOT IN
+                    (SELECT activity_id, id FROM bot_activity_award))
+                """)
+        if isAwardMissing == true { faults.append(.foreignKey(table: "bot_user_award")) }
         return faults
     }
 
