@@ -72,13 +72,16 @@ enum Goal {
 /// Figures in aligned columns.
 struct FigureTable: CustomStringConvertible {
     let figures: [Figure]
+    /// Off where next to no data was measured: that something runs is no figure to compare.
+    var hasGoals = true
 
     var description: String {
         let head = ["name", "value", "unit", "reference", "reference value", "ratio", "to reach"]
         let rows = figures.map { figure in
             [
                 figure.name, figure.value.short, figure.unit, figure.reference ?? "–",
-                figure.referenceValue?.short ?? "–", figure.ratio?.ratioText ?? "–", figure.goal?.text(figure) ?? "–",
+                figure.referenceValue?.short ?? "–", figure.ratio?.ratioText ?? "–",
+                hasGoals ? figure.goal?.text(figure) ?? "–" : "–",
             ]
         }
         let isNumber = [false, true, false, false, true, true, false]

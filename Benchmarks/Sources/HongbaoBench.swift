@@ -85,7 +85,7 @@ struct Measure: AsyncParsableCommand {
         for benchmark in available where only.isEmpty || only.contains(benchmark.name) {
             figures += try await benchmark.figures(settings)
         }
-        print(FigureTable(figures: figures))
+        print(FigureTable(figures: figures, hasGoals: !tiny))
         if let output, only.isEmpty, settings.scale == 1 {
             try Figure.json(figures).write(to: URL(fileURLWithPath: output))
         }

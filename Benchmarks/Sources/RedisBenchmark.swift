@@ -76,7 +76,9 @@ struct RedisDraws {
         let folder = folder + "/redis"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let socket = folder + "/redis.sock"
+        // Not among the data: such a path may have about a hundred bytes.
+        let socket = NSTemporaryDirectory() + "hongbao-bench-\(ProcessInfo.processInfo.processIdentifier).sock"
+        defer { try? FileManager.default.removeItem(atPath: socket) }
         let server = Process()
         server.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         server.arguments = [

@@ -56,13 +56,11 @@ struct RequestLoad {
                         try channel.pipeline.syncOperations.addHandler(asker)
                     }
                 }
-            switch server {
-            case .port(let port):
-                channels.append(
-                    try await bootstrap.channelOption(ChannelOptions.socketOption(.tcp_nodelay), value: 1)
-                        .connect(host: "127.0.0.1", port: port).get())
-            case .socket(let path):
-                channels.append(try await bootstrap.connect(unixDomainSocketPath: path).get())
+            do {
+                channels.append(try await connect(bootstrap))
+            } catch {
+                done.fail(error)
+                throw error
             }
             answered.append(done.futureResult)
         }
@@ -73,6 +71,15 @@ struct RequestLoad {
         let seconds = Double((NIODeadline.now() - begun).nanoseconds) / 1e9
         for channel in channels { try? await channel.close() }
         return Result(seconds: seconds, latencies: latencies)
+    }
+
+    private func connect(_ bootstrap: ClientBootstrap) async throws -> any Channel {
+        switch server {
+        case .port(let port):
+            try await bootstrap.channelOption(ChannelOptions.socketOption(.tcp_nodelay), value: 1)
+                .connect(host: "127.0.0.1", port: port).get()
+        case .socket(let path): try await bootstrap.connect(unixDomainSocketPath: path).get()
+        }
     }
 
     /// One connection's share.
