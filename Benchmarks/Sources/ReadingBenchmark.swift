@@ -1,6 +1,7 @@
 internal import Activities
 internal import Basics
 internal import Logging
+internal import NIOConcurrencyHelpers
 internal import SQLiteStore
 internal import TrafficGate
 
@@ -25,11 +26,13 @@ struct ReadingBenchmark: Benchmark {
         var generator = SeededGenerator(seed: 1)
         let winners = (0..<winnerCount).map { _ in UserID("qq:\(generator.next() as UInt64)") }
         let waiting = (0..<queuedCount).map { _ in UserID("qq:\(generator.next() as UInt64)") }
+        let clockAdvance = NIOLockedValueBox<Int64>(0)
         let store = try SQLiteStore(path: path)
         try await BenchActivity.bind(winners + waiting, in: store)
         let service = ActivityService(
             store: store, stored: try await store.load(), library: BenchActivity.library,
-            clock: BenchActivity.clock, logger: Logger(label: "bench"))
+            clock: { BenchActivity.clock().advanced(bySeconds: clockAdvance.withLockedValue { $0 }) },
+            logger: Logger(label: "bench"))
 
         let figures = try await withThrowingTaskGroup(of: Void.self, returning: [Figure].self) { group in
             group.addTask { try await service.run() }
@@ -38,8 +41,16 @@ struct ReadingBenchmark: Benchmark {
             let drawMicroseconds = drawing / Double(winnerCount) * 1_000_000
             try await fillQueue(waiting, service)
 
-            var figures: [Figure] = []
-            for look in looks(winners: winners, waiting: waiting) {
+            // The gate's next tick writes all who wait, in batches that a look would wait for. It comes now.
+            clockAdvance.withLockedValue { $0 = 60 }
+            try await Task.sleep(for: .seconds(2 + 10 * settings.scale))
+
+            let looks = looks(winners: winners, waiting: waiting)
+            let (_, first) = try await timed { try await check(looks[0], service) }
+            var figures = [
+                Figure("\(looks[0].title) with \(winnerCount) winners, the first time", first * 1000, "ms")
+            ]
+            for look in looks {
                 let title = "\(look.title) with \(winnerCount) winners, \(queuedCount) waiting"
                 let microseconds = try await settings.median(title) { _ in
                     try await self.microseconds(look, service)
@@ -77,7 +88,8 @@ struct ReadingBenchmark: Benchmark {
         func page(_ number: Int) -> (Outcome) -> Bool {
             { outcome in
                 guard case .ok(.winners(let page)) = outcome else { return false }
-                return page.page == number && page.winnerCount == winners.count && page.winners.count == 10
+                return page.page == number && page.winnerCount == winners.count
+                    && page.winners.count == min(10, winners.count - (number - 1) * 10)
             }
         }
         let pageCount = (winners.count + 9) / 10
@@ -86,6 +98,9 @@ struct ReadingBenchmark: Benchmark {
             Look(
                 title: "中奖汇总, a page in the middle", user: winners[0], command: .winners(page: pageCount / 2),
                 isRight: page(pageCount / 2)),
+            Look(
+                title: "中奖汇总, the last page", user: winners[0], command: .winners(page: pageCount),
+                isRight: page(pageCount)),
             Look(title: "中奖", user: winners[winners.count / 2], command: .myWins) { outcome in
                 if case .ok(.wins(let wins)) = outcome { wins.count == 1 } else { false }
             },
@@ -99,16 +114,21 @@ struct ReadingBenchmark: Benchmark {
     }
 
     private func microseconds(_ look: Look, _ service: ActivityService) async throws -> Double {
-        let request = Request(user: look.user, chat: "qq:88001", role: .player, content: .command(look.command))
         let start = ContinuousClock.now
         var count = 0
-        while count < 100, count == 0 || ContinuousClock.now - start < .seconds(1) {
-            let outcome = try await service.submit(request).outcome
-            guard look.isRight(outcome) else {
-                throw Wrong(description: "\(look.title) was answered \(outcome.code)")
-            }
+        while count < 1000, count == 0 || ContinuousClock.now - start < .seconds(1) {
+            try await check(look, service)
             count += 1
         }
         return (ContinuousClock.now - start) / .microseconds(1) / Double(count)
+    }
+
+    /// - Throws: ``Wrong`` when the answer is not the right one.
+    private func check(_ look: Look, _ service: ActivityService) async throws {
+        let request = Request(user: look.user, chat: "qq:88001", role: .player, content: .command(look.command))
+        let outcome = try await service.submit(request).outcome
+        guard look.isRight(outcome) else {
+            throw Wrong(description: "\(look.title) was answered \(outcome.code)")
+        }
     }
 }
