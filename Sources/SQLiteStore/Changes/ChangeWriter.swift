@@ -24,6 +24,8 @@ final class ChangeWriter {
     private static let thinnedHourCount = 24
     /// The hours before this one have been thinned.
     private var firstUnthinnedHour = ""
+    /// Wins of users who were erased.
+    private var erasedWins: [Receipt] = []
     private let journal: BulkInsert
     private let participants: BulkInsert
 
@@ -142,6 +144,12 @@ final class ChangeWriter {
         for erasure in changes.erasures { try erase(erasure, db) }
         if let moment = changes.forgetMessagesBefore { try forgetMessages(before: moment, db) }
         if let moment = changes.thinStatisticsBefore { try thinStatistics(before: moment, db) }
+    }
+
+    /// The wins whose users were erased since this was asked last.
+    func takeErasedWins() -> [Receipt] {
+        defer { erasedWins = [] }
+        return erasedWins
     }
 
     // MARK: Activities
@@ -416,6 +424,7 @@ final class ChangeWriter {
                         UPDATE bot_user_award SET user_id = NULL, game_id = '', game_id_key = NULL
                         WHERE activity_id = ?1 AND seq = ?2
                         """, arguments: [activity.text, seq])
+                if db.changesCount > 0 { erasedWins.append(Receipt(activity: activity, seq: seq)) }
             }
             try db.execute(
                 sql: "INSERT INTO bot_erased_user (activity_id, digest) VALUES (?, ?) ON CONFLICT DO NOTHING",

@@ -3,6 +3,7 @@ internal import Foundation
 internal import GRDB
 internal import GRDBSQLite
 public import Logging
+internal import Lottery
 internal import NIOConcurrencyHelpers
 
 /// Everything in one SQLite file: one connection writes, others read.
@@ -24,6 +25,8 @@ public final class SQLiteStore: Store {
     private let locks: [FileLock]
     private let logger: Logger
     private let hot: HotStatements
+    let winnersReader: WinnersReader
+    private let touchedWins = NIOLockedValueBox(TouchedWins())
     /// Set before the connections are closed: to touch one afterwards would end the process.
     private let isClosed = NIOLockedValueBox(false)
 
@@ -56,7 +59,9 @@ public final class SQLiteStore: Store {
         }
 
         /// Writes the changes, and reads the next batch's facts as soon as they are what they will be.
-        func write(_ changes: Changes, next: () -> FactRequest?, _ db: Database) throws {
+        ///
+        /// - Returns: The wins that are there no longer, or belong to nobody any more.
+        func write(_ changes: Changes, next: () -> FactRequest?, _ db: Database) throws -> [Receipt] {
             let writer = try writer(db)
             try writer.writeFacts(changes, db)
             // An erasure takes facts away, so nobody is asked behind one; and what a void asks stands in the ledger.
@@ -65,6 +70,7 @@ public final class SQLiteStore: Store {
             if isLedgerAsked { try writer.writeRest(changes, db) }
             if let request { request.receive(try reader(db).facts(for: request.query, db)) }
             if !isLedgerAsked { try writer.writeRest(changes, db) }
+            return changes.voidedWins.map(\.receipt) + writer.takeErasedWins()
         }
 
         func reader(_ db: Database) throws -> FactReader {
@@ -187,6 +193,7 @@ public final class SQLiteStore: Store {
         logger = Self.silent
         checkpointFrameCount = Self.standardCheckpointFrameCount
         hot = HotStatements()
+        winnersReader = WinnersReader(touched: nil)
     }
 
     private init(
@@ -198,6 +205,7 @@ public final class SQLiteStore: Store {
         self.logger = logger
         self.checkpointFrameCount = checkpointFrameCount
         hot = HotStatements()
+        winnersReader = WinnersReader(touched: touchedWins)
         let hot = hot
         try Self.rewriteLog(writer)
         try Self.prepare(writer)
@@ -501,6 +509,7 @@ public final class SQLiteStore: Store {
         let hot = hot
         let limit = checkpointFrameCount
         let logger = logger
+        let touchedWins = touchedWins
         do {
             let isCheckpointDue = try await writer.writeWithoutTransaction { db in
                 if let fault = hot.fault { throw fault }
@@ -508,8 +517,10 @@ public final class SQLiteStore: Store {
                 do {
                     // Most of the time a look at the clock finds nothing to do, and needs no right to write.
                     if !changes.isEmpty { try Self.begin(db, logger) }
-                    try hot.write(changes, next: next, db)
+                    let touched = try hot.write(changes, next: next, db)
+                    if !touched.isEmpty { touchedWins.withLockedValue { $0.note(touched) } }
                     if db.isInsideTransaction { try db.commit() }
+                    if !touched.isEmpty { touchedWins.withLockedValue { $0.settle() } }
                     // Durable, and nobody has been told: from here on it counts as issued.
                     if !changes.ledger.isEmpty { try hot.heads?.note(changes.ledger) }
                     if !changes.statistics.isEmpty { hot.heads?.synchronize() }

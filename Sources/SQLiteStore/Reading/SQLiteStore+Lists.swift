@@ -15,46 +15,24 @@ extension SQLiteStore {
     }
 
     public func wins(of user: UserID) async throws -> [Win] {
-        try await read { db in try fetchWins(of: user, in: nil, db) }
+        try await read { db in try fetchWins(of: user, db) }
     }
 
     public func winners(of activities: [ActivityID], page: Int, pageSize: Int) async throws -> WinnersPage {
-        try await read { db in
-            let ids = activities.map(\.text)
-            let rank = try JSONEncoder().encode(ids)
-            let visible = """
-                WITH visible (activity_id, place) AS (SELECT value, key FROM json_each(?1)),
-                winners (user_id, activity_id, seq, place) AS (
-                    SELECT w.user_id, w.activity_id, w.seq, v.place
-                    FROM visible v JOIN bot_user_award w ON w.activity_id = v.activity_id
-                    WHERE w.voided_at IS NULL AND (w.user_id IS NULL OR NOT EXISTS (
-                        SELECT 1 FROM visible newer JOIN bot_user_award earlier
-                            ON earlier.user_id = w.user_id AND earlier.activity_id = newer.activity_id
-                        WHERE newer.place < v.place AND earlier.voided_at IS NULL)))
-                """
-            let list = String(decoding: rank, as: UTF8.self)
-            let count = try Int.fetchOne(db, sql: "\(visible) SELECT count(*) FROM winners", arguments: [list]) ?? 0
-            let pageCount = (count + pageSize - 1) / pageSize
-            let page = max(1, min(page, pageCount))
-            let rows = try Row.fetchAll(
-                db,
-                sql: """
-                    \(visible) SELECT user_id, activity_id, seq FROM winners
-                    ORDER BY place, seq LIMIT ?2 OFFSET ?3
-                    """,
-                arguments: [list, pageSize, (page - 1) * pageSize])
-            let winners = try rows.map { row in
-                let wins =
-                    if let user = (row["user_id"] as String?).map({ UserID($0) }) {
-                        try fetchWins(of: user, in: ids, db)
-                    } else {
-                        try fetchWins(
-                            where: "w.activity_id = ? AND w.seq = ?",
-                            arguments: [row["activity_id"] as String, row["seq"] as Int64], db)
-                    }
-                return WinnersPage.Winner(gameID: wins.first?.gameID ?? "", wins: wins)
+        do {
+            let listed = Set(activities)
+            return try await winnersReader.read(
+                of: activities, page: page, pageSize: pageSize, from: { try self.requireReader() }
+            ) { found, db in
+                let winners = try found.winners.map { receipt in
+                    let wins = try fetchWins(ofWinnerAt: receipt, in: listed, db)
+                    return WinnersPage.Winner(gameID: wins.first?.gameID ?? "", wins: wins)
+                }
+                return WinnersPage(
+                    page: found.page, pageCount: found.pageCount, winnerCount: found.winnerCount, winners: winners)
             }
-            return WinnersPage(page: page, pageCount: pageCount, winnerCount: count, winners: winners)
+        } catch {
+            throw StoreError(error)
         }
     }
 
@@ -128,42 +106,59 @@ extension SQLiteStore {
     }
 }
 
-private func fetchWins(of user: UserID, in activities: [String]?, _ db: Database) throws -> [Win] {
-    guard let activities else {
-        return try fetchWins(
-            where: "w.user_id = ? AND w.voided_at IS NULL", arguments: [user.text], db)
+private func fetchWins(of user: UserID, _ db: Database) throws -> [Win] {
+    try fetchWins(where: "w.user_id = ? AND w.voided_at IS NULL", arguments: [user.text], db)
+}
+
+/// Everything that who won `receipt` has won in these activities; of an erased user, that win alone.
+private func fetchWins(
+    ofWinnerAt receipt: Receipt, in activities: Set<ActivityID>, _ db: Database
+) throws -> [Win] {
+    let place: StatementArguments = [receipt.activity.text, receipt.seq]
+    if activities.count > 1 {
+        let user = try String.fetchOne(
+            db.cachedStatement(sql: "SELECT user_id FROM bot_user_award WHERE activity_id = ? AND seq = ?"),
+            arguments: place)
+        if let user {
+            return try fetchWins(of: UserID(user), db).filter { activities.contains($0.receipt.activity) }
+        }
     }
-    return try fetchWins(
-        where: """
-            w.user_id = ? AND w.voided_at IS NULL
-            AND w.activity_id IN (\(databaseQuestionMarks(count: activities.count)))
-            """, arguments: [user.text] + StatementArguments(activities), db)
+    return try fetchWins(where: "w.activity_id = ? AND w.seq = ?", arguments: place, db)
 }
 
 private func fetchWins(where condition: String, arguments: StatementArguments, _ db: Database) throws -> [Win] {
     // Prepared once: that takes longer than to run it.
     let statement = try db.cachedStatement(
         sql: """
-            SELECT w.*, coalesce(p.prefix, '') AS prefix, coalesce(a.name, w.activity_id) AS activity_name
+            SELECT w.activity_id, w.seq, coalesce(a.name, w.activity_id), w.activity_award_id, coalesce(p.prefix, ''),
+                w.award_name, w.game_id, w.created_at, w.voided_at
             FROM bot_user_award w
             LEFT JOIN bot_activity_award p ON p.activity_id = w.activity_id AND p.id = w.activity_award_id
             LEFT JOIN bot_activity a ON a.id = w.activity_id
             WHERE \(condition) ORDER BY w.created_at DESC, w.activity_id, w.seq DESC
             """)
-    return try Row.fetchAll(statement, arguments: arguments).map { row in
-        Win(
-            activityName: row["activity_name"],
-            award: AwardLabel(id: AwardID(row["activity_award_id"]), prefix: row["prefix"], name: row["award_name"]),
-            receipt: Receipt(activity: ActivityID(row["activity_id"]), seq: row["seq"]), gameID: row["game_id"],
-            wonAt: try instant(row, "created_at"), voidedAt: row.instant("voided_at"))
+    // By the numbers of the columns, and from the statement itself: names and copies of rows take most of the time.
+    let rows = try Row.fetchCursor(statement, arguments: arguments)
+    var wins: [Win] = []
+    while let row = try rows.next() {
+        guard let wonAt = Instant(dateTimeText: row[7] as String) else { throw unreadableTime("created_at") }
+        wins.append(
+            Win(
+                activityName: row[2],
+                award: AwardLabel(id: AwardID(row[3] as String), prefix: row[4], name: row[5]),
+                receipt: Receipt(activity: ActivityID(row[0] as String), seq: row[1]), gameID: row[6], wonAt: wonAt,
+                voidedAt: (row[8] as String?).flatMap { Instant(dateTimeText: $0) }))
     }
+    return wins
 }
 
 private func instant(_ row: Row, _ column: String) throws -> Instant {
-    guard let instant = row.instant(column) else {
-        throw StoreError(code: .corrupt, message: "Column \(column) has a time that cannot be read.")
-    }
+    guard let instant = row.instant(column) else { throw unreadableTime(column) }
     return instant
+}
+
+private func unreadableTime(_ column: String) -> StoreError {
+    StoreError(code: .corrupt, message: "Column \(column) has a time that cannot be read.")
 }
 
 // MARK: The ledger
