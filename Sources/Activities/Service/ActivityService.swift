@@ -30,8 +30,10 @@ public final class ActivityService: Service {
 
     private struct Deliveries {
         var noted: [MessageKey: Delivery] = [:]
-        /// Batches with some that are not durable yet.
-        var batchCount = 0
+        /// When the first of them was.
+        var notedSince: Instant?
+        /// The same of each batch with some that are not durable yet, in order.
+        var onTheWaySince: [Instant] = []
     }
 
     /// A batch and what its facts are asked with.
@@ -172,12 +174,20 @@ public final class ActivityService: Service {
 
     /// Keeps what became of a pending reply: with the next batch, which follows at once.
     public func note(_ delivery: Delivery, of key: MessageKey) {
-        deliveries.withLockedValue { $0.noted[key] = delivery }
+        deliveries.withLockedValue { deliveries in
+            if deliveries.noted.isEmpty { deliveries.notedSince = clock() }
+            deliveries.noted[key] = delivery
+        }
         queue.wake()
     }
 
     /// Whether the store knows of all that was noted.
-    public var hasWrittenNotes: Bool { deliveries.withLockedValue { $0.noted.isEmpty && $0.batchCount == 0 } }
+    public var hasWrittenNotes: Bool { oldestUnwrittenNote == nil }
+
+    /// Since when something has been noted that the store may not know yet; nil: it knows everything.
+    public var oldestUnwrittenNote: Instant? {
+        deliveries.withLockedValue { $0.onTheWaySince.first ?? $0.notedSince }
+    }
 
     /// Replies through `endpoint` that were decided but have not gone out, as a restart finds them, in the order of their
     /// decision.
@@ -331,7 +341,7 @@ public final class ActivityService: Service {
                 "the system's clock was changed or stands still; times follow it", metadata: ["seconds": "\(seconds)"])
         }
         let noted = deliveries.withLockedValue { deliveries in
-            if !deliveries.noted.isEmpty { deliveries.batchCount += 1 }
+            if let since = deliveries.notedSince.take() { deliveries.onTheWaySince.append(since) }
             defer { deliveries.noted = [:] }
             return deliveries.noted
         }
@@ -401,7 +411,7 @@ public final class ActivityService: Service {
     }
 
     private func announce(_ batch: DecidedBatch) {
-        if batch.hasDeliveries { deliveries.withLockedValue { $0.batchCount -= 1 } }
+        if batch.hasDeliveries { deliveries.withLockedValue { _ = $0.onTheWaySince.removeFirst() } }
         lastCheck.withLockedValue { $0 = batch.check }
         Self.answer(batch.entries, batch.decided)
         onBatch?(

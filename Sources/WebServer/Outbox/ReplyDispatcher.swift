@@ -114,8 +114,10 @@ final class ReplyDispatcher: Service {
             case .complete where line.queue.count < Self.capacity: Self.put(reply, address.endpoint, &state, now: now)
             case .complete, .behind: state.lines[address.endpoint]?.supply = .behind
             case .reading(let meanwhile, let mustReadAgain):
+                // What does not fit is read afterwards.
+                let isFull = meanwhile.count >= Self.capacity
                 state.lines[address.endpoint]?.supply = .reading(
-                    decidedMeanwhile: meanwhile + [reply], mustReadAgain: mustReadAgain)
+                    decidedMeanwhile: isFull ? meanwhile : meanwhile + [reply], mustReadAgain: mustReadAgain || isFull)
             }
             return true
         }
@@ -249,11 +251,9 @@ final class ReplyDispatcher: Service {
             if !(0..<30_000).contains(now.milliseconds(since: state.lastTidied)) {
                 state.lastTidied = now
                 for endpoint in state.lines.keys { state.lines[endpoint]?.queue.tidy(now: now) }
-                if service.hasWrittenNotes {
-                    state.settled = state.settled.filter {
-                        (0..<60_000).contains(now.milliseconds(since: $0.value))
-                    }
-                }
+                // Under load there is always a note on its way; what is older than that was written.
+                let known = service.oldestUnwrittenNote ?? now
+                state.settled = state.settled.filter { known.milliseconds(since: $0.value) < 60_000 }
             }
         }
         for (endpoint, settled) in expired { settle(settled, endpoint) }

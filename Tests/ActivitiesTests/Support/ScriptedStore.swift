@@ -1,11 +1,10 @@
 import Activities
-import Basics
-import Lottery
 import NIOConcurrencyHelpers
 import SQLiteStore
+import TestSupport
 
 /// A store that waits or fails when a test says so, and remembers what it was given.
-struct ScriptedStore: Store {
+struct ScriptedStore: StoreAround {
     enum Failure: Sendable {
         /// Before anything was decided.
         case reading
@@ -95,28 +94,4 @@ struct ScriptedStore: Store {
         if await script.failure == .afterwards { throw Self.error }
         await script.record(changes)
     }
-
-    func load() async throws -> StoredState { try await store.load() }
-    func wins(of user: UserID) async throws -> [Win] { try await store.wins(of: user) }
-    func winners(of activities: [ActivityID], page: Int, pageSize: Int) async throws -> WinnersPage {
-        try await store.winners(of: activities, page: page, pageSize: pageSize)
-    }
-    func draw(_ receipt: Receipt) async throws -> StoredDraw? { try await store.draw(receipt) }
-    func data(of user: UserID) async throws -> UserData { try await store.data(of: user) }
-    func ledger(of activity: ActivityID, from seq: Int64, limit: Int) async throws -> [LedgerRow] {
-        try await store.ledger(of: activity, from: seq, limit: limit)
-    }
-    func winners(of activity: ActivityID, after seq: Int64, limit: Int) async throws -> [StoredWin] {
-        try await store.winners(of: activity, after: seq, limit: limit)
-    }
-    func pendingReplies(through endpoint: String, limit: Int) async throws -> [ProcessedMessage] {
-        try await store.pendingReplies(through: endpoint, limit: limit)
-    }
-    func endpointsOfPendingReplies() async throws -> Set<String> { try await store.endpointsOfPendingReplies() }
-    func destinationsOfQueuedUsers(
-        since moment: Instant, limit: Int
-    ) async throws -> [(user: UserID, destination: Destination)] {
-        try await store.destinationsOfQueuedUsers(since: moment, limit: limit)
-    }
-    func close() async throws { try await store.close() }
 }

@@ -28,40 +28,23 @@ struct PendingRepliesTests {
         }
     }
 
-    /// Takes its time to hand out what is pending.
-    private struct SlowStore: Store {
-        let base: SQLiteStore
+    /// Takes its time to hand out what is pending, and to write.
+    private struct LateStore: StoreAround {
+        let store: SQLiteStore
         let pause: Duration
+        /// Whether what is written stays on its way.
+        let isHeld = NIOLockedValueBox(false)
 
-        func load() async throws -> StoredState { try await base.load() }
-        func facts(for query: FactQuery) async throws -> Facts { try await base.facts(for: query) }
         func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws {
-            try await base.write(changes, next: next)
+            try await store.write(changes, next: next)
+            while isHeld.withLockedValue({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
         }
-        func wins(of user: UserID) async throws -> [Win] { try await base.wins(of: user) }
-        func winners(of activities: [ActivityID], page: Int, pageSize: Int) async throws -> WinnersPage {
-            try await base.winners(of: activities, page: page, pageSize: pageSize)
-        }
-        func draw(_ receipt: Receipt) async throws -> StoredDraw? { try await base.draw(receipt) }
-        func data(of user: UserID) async throws -> UserData { try await base.data(of: user) }
-        func ledger(of activity: ActivityID, from seq: Int64, limit: Int) async throws -> [LedgerRow] {
-            try await base.ledger(of: activity, from: seq, limit: limit)
-        }
-        func winners(of activity: ActivityID, after seq: Int64, limit: Int) async throws -> [StoredWin] {
-            try await base.winners(of: activity, after: seq, limit: limit)
-        }
+
         func pendingReplies(through endpoint: String, limit: Int) async throws -> [ProcessedMessage] {
-            let found = try await base.pendingReplies(through: endpoint, limit: limit)
+            let found = try await store.pendingReplies(through: endpoint, limit: limit)
             try await Task.sleep(for: pause)
             return found
         }
-        func endpointsOfPendingReplies() async throws -> Set<String> { try await base.endpointsOfPendingReplies() }
-        func destinationsOfQueuedUsers(
-            since moment: Instant, limit: Int
-        ) async throws -> [(user: UserID, destination: Destination)] {
-            try await base.destinationsOfQueuedUsers(since: moment, limit: limit)
-        }
-        func close() async throws { try await base.close() }
     }
 
     private struct Scene: Sendable {
@@ -70,13 +53,14 @@ struct PendingRepliesTests {
         let recorder: Recorder
         /// Of the endpoint `f`.
         let other: Recorder
+        let store: LateStore
         let clock: ManualClock
 
         /// Decides a message, as the gateway does.
         func decide(_ number: Int, through endpoint: String = "e") async throws -> @Sendable () -> Void {
             let address = StoredAddress(
                 endpoint: endpoint, address: ReplyAddress(chat: "c", isPrivate: false, user: "u\(number)"))
-            let key = try #require(MessageKey(sentAt: nil, text: "m\(100_000 + number)"))
+            let key = try PendingRepliesTests.message(number)
             let gameID = try #require(GameID("甲\(number)"))
             let request = Request(
                 user: UserID("t:u\(number)"), chat: ChatID("t:c"), role: .player, key: key,
@@ -88,6 +72,10 @@ struct PendingRepliesTests {
         }
     }
 
+    private static func message(_ number: Int) throws -> MessageKey {
+        try #require(MessageKey(sentAt: nil, text: "m\(100_000 + number)"))
+    }
+
     private static func text(_ outcome: Outcome) -> String {
         if case .ok(.bound(let gameID, _)) = outcome { gameID } else { "\(outcome)" }
     }
@@ -97,7 +85,7 @@ struct PendingRepliesTests {
         pause: Duration = .zero, _ body: (Scene, _ start: @Sendable () -> Void) async throws -> Void
     ) async throws {
         let clock = ManualClock()
-        let store = SlowStore(base: try SQLiteStore(), pause: pause)
+        let store = LateStore(store: try SQLiteStore(), pause: pause)
         let logger = Canary.logger()
         let service = ActivityService(
             store: store, stored: try await store.load(), library: MemoryLibrary(), clock: clock.read,
@@ -117,7 +105,9 @@ struct PendingRepliesTests {
                 try await second.run()
             }
             try await body(
-                Scene(service: service, dispatcher: dispatcher, recorder: recorder, other: other, clock: clock),
+                Scene(
+                    service: service, dispatcher: dispatcher, recorder: recorder, other: other, store: store,
+                    clock: clock),
                 { starter.yield() })
             await second.triggerGracefulShutdown()
             await first.triggerGracefulShutdown()
@@ -165,6 +155,60 @@ struct PendingRepliesTests {
             try await scene.decide(9_000, through: "f")()
             #expect(await eventually { scene.other.said == ["甲9000"] })
             scene.recorder.isOpen.withLockedValue { $0 = true }
+        }
+    }
+
+    /// As long as there is load there is a note on its way, and memory must not grow with the time since it began.
+    @Test func whatTheStoreKnowsIsForgottenWhileOtherNotesAreOnTheirWay() async throws {
+        try await run { scene, start in
+            let dispatcher = scene.dispatcher
+            let (first, second) = (try Self.message(1), try Self.message(2))
+            start()
+            try await scene.decide(1)()
+            let tellSecond = try await scene.decide(2)
+            #expect(await eventually { scene.recorder.said == ["甲1"] && scene.service.hasWrittenNotes })
+            // Looked at, so that the next look is half a minute away.
+            scene.clock.advance(seconds: 40)
+            dispatcher.ring()
+            try await Task.sleep(for: .milliseconds(100))
+            #expect(dispatcher.isSending(first))
+
+            scene.store.isHeld.withLockedValue { $0 = true }
+            scene.clock.advance(seconds: 25)
+            tellSecond()
+            #expect(await eventually { scene.recorder.said == ["甲1", "甲2"] && !scene.service.hasWrittenNotes })
+            scene.clock.advance(seconds: 90)
+            dispatcher.ring()
+            #expect(await eventually { !dispatcher.isSending(first) })
+            // The store would call it pending.
+            #expect(dispatcher.isSending(second))
+
+            scene.store.isHeld.withLockedValue { $0 = false }
+            #expect(await eventually { scene.service.hasWrittenNotes })
+            scene.clock.advance(seconds: 90)
+            dispatcher.ring()
+            #expect(await eventually { !dispatcher.isSending(second) })
+            #expect(scene.recorder.said == ["甲1", "甲2"])
+        }
+    }
+
+    /// More is decided while the store is read than memory holds: it comes from there, once, in order.
+    @Test func moreThanMemoryHoldsMayBeDecidedWhileTheStoreIsRead() async throws {
+        let count = ReplyDispatcher.capacity + 600
+        try await run(pause: .seconds(2)) { scene, start in
+            var tellers: [@Sendable () -> Void] = []
+            for first in stride(from: 1, through: count, by: 100) {
+                tellers += try await withThrowingTaskGroup(of: (Int, @Sendable () -> Void).self) { group in
+                    for number in first..<first + 100 { group.addTask { (number, try await scene.decide(number)) } }
+                    return try await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
+                }
+            }
+            start()
+            // Being read: from what was decided on, so that the store had it all.
+            try await Task.sleep(for: .milliseconds(200))
+            for tell in tellers { tell() }
+            #expect(await eventually { scene.recorder.said.count >= count })
+            #expect(scene.recorder.said.count == count && Set(scene.recorder.said).count == count)
         }
     }
 

@@ -1,0 +1,70 @@
+public import Activities
+public import Basics
+public import Lottery
+public import SQLiteStore
+
+/// A store that does as another one does, but for what it writes out itself.
+public protocol StoreAround: Store {
+    var store: SQLiteStore { get }
+}
+
+extension StoreAround {
+    public func load() async throws -> StoredState { try await store.load() }
+
+    public func facts(for query: FactQuery) async throws -> Facts { try await store.facts(for: query) }
+
+    public func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws {
+        try await store.write(changes, next: next)
+    }
+
+    public func wins(of user: UserID) async throws -> [Win] { try await store.wins(of: user) }
+
+    public func winners(of activities: [ActivityID], page: Int, pageSize: Int) async throws -> WinnersPage {
+        try await store.winners(of: activities, page: page, pageSize: pageSize)
+    }
+
+    public func draw(_ receipt: Receipt) async throws -> StoredDraw? { try await store.draw(receipt) }
+
+    public func data(of user: UserID) async throws -> UserData { try await store.data(of: user) }
+
+    public func ledger(of activity: ActivityID, from seq: Int64, limit: Int) async throws -> [LedgerRow] {
+        try await store.ledger(of: activity, from: seq, limit: limit)
+    }
+
+    public func winners(of activity: ActivityID, after seq: Int64, limit: Int) async throws -> [StoredWin] {
+        try await store.winners(of: activity, after: seq, limit: limit)
+    }
+
+    public func pendingReplies(through endpoint: String, limit: Int) async throws -> [ProcessedMessage] {
+        try await store.pendingReplies(through: endpoint, limit: limit)
+    }
+
+    public func endpointsOfPendingReplies() async throws -> Set<String> {
+        try await store.endpointsOfPendingReplies()
+    }
+
+    public func destinationsOfQueuedUsers(
+        since moment: Instant, limit: Int
+    ) async throws -> [(user: UserID, destination: Destination)] {
+        try await store.destinationsOfQueuedUsers(since: moment, limit: limit)
+    }
+
+    public func close() async throws { try await store.close() }
+}
+
+/// A store on a slow disk: each commit takes a while.
+public struct SlowStore: StoreAround {
+    public let store: SQLiteStore
+    private let pause: Duration
+
+    public init(_ store: SQLiteStore, pause: Duration) {
+        self.store = store
+        self.pause = pause
+    }
+
+    public func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws {
+        try await store.write(changes, next: next)
+        // A look at the clock finds nothing to write, and waits for no disk.
+        if !changes.isEmpty, pause > .zero { try await Task.sleep(for: pause) }
+    }
+}
