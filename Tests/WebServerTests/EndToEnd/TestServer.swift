@@ -37,10 +37,14 @@ struct TestServer: Sendable {
     ///
     /// - Parameters:
     ///   - path: Nil: in memory.
+    ///   - limits: What the service lets wait and takes together.
+    ///   - commitPause: What a slow disk takes for each batch.
     ///   - isOpen: Whether `activity` is imported and opened first, unless it is there already.
     static func run<Value: Sendable>(
         _ endpoints: [Endpoint] = [], path: String? = nil, clock: ManualClock = ManualClock(), isOpen: Bool = true,
-        admins: Set<UserID> = [], activity: Activity = TestServer.activity, logger: Logger? = nil,
+        admins: Set<UserID> = [], activity: Activity = TestServer.activity,
+        limits: ActivityService.Limits = ActivityService.Limits(), commitPause: Duration = .zero,
+        logger: Logger? = nil,
         configure: (inout WebServerConfiguration) -> Void = { _ in },
         _ body: (TestServer) async throws -> Value
     ) async throws -> Value {
@@ -50,8 +54,9 @@ struct TestServer: Sendable {
         let metrics = ServerMetrics(platforms: Set(endpoints.map(\.platform)), factory: registry)
         let teller = NIOLockedValueBox<WebServer?>(nil)
         let service = ActivityService(
-            store: store, stored: try await store.load(), library: MemoryLibrary(["spring.yaml": activity]),
-            clock: clock.read, entropy: SeededGenerator(seed: 1), logger: logger,
+            store: SlowStore(store, pause: commitPause), stored: try await store.load(),
+            library: MemoryLibrary(["spring.yaml": activity]),
+            limits: limits, clock: clock.read, entropy: SeededGenerator(seed: 1), logger: logger,
             onNotice: { notice in teller.withLockedValue { $0 }?.tell(notice) }, onBatch: { metrics.note($0) })
         var configuration = WebServerConfiguration()
         configuration.port = 0

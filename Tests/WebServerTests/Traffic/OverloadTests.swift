@@ -1,0 +1,150 @@
+import Activities
+import Basics
+import ChatPlatforms
+import Foundation
+import NIOConcurrencyHelpers
+import TestSupport
+import Testing
+import WebServer
+
+/// Far more at once than the server can hold, before a disk that takes a second for each batch.
+struct OverloadTests {
+    private static let secret = Canary.planted(
+        "a-secret-of-the-tests-with-40-characters", as: "player token secret")
+    private static let capacity = 8
+    private static let connectionCount = 64
+    private static let crowdSize = 240
+
+    private struct Told: Sendable {
+        let status: Int
+        let text: String
+        let duration: Duration
+
+        var isBusy: Bool { text.contains("这条没有处理") || text.contains("系统繁忙") }
+    }
+
+    /// - Parameter pause: What the disk takes for each batch.
+    private func run(
+        pause: Duration = .seconds(1), _ endpoints: [Endpoint] = [], _ body: (TestServer) async throws -> Void
+    ) async throws {
+        var limits = ActivityService.Limits()
+        limits.queueCapacity = Self.capacity
+        limits.maximumBatchCount = Self.capacity
+        try await TestServer.run(endpoints, limits: limits, commitPause: pause) { configuration in
+            configuration.playerTokenSecret = Self.secret
+            configuration.limits = .changed { $0.connectionCount = Self.connectionCount }
+        } _: { (server: TestServer) async throws in
+            try await body(server)
+        }
+    }
+
+    /// Each of them over a connection of its own, all at once.
+    private func crowd(
+        of server: TestServer, _ request: @escaping @Sendable (_ number: Int) -> (path: String, PeerRequest)
+    ) async throws -> [Told] {
+        let isOver = NIOLockedValueBox(false)
+        let most = NIOLockedValueBox((waiting: 0, connections: 0))
+        async let watching: Void = {
+            while !isOver.withLockedValue({ $0 }) {
+                let (waiting, connections) = (server.service.waitingCount, server.counter("hongbao_open_connections"))
+                most.withLockedValue { $0 = (max($0.waiting, waiting), max($0.connections, connections)) }
+                try? await Task.sleep(for: .milliseconds(2))
+            }
+        }()
+        let told = try await withThrowingTaskGroup(of: Told.self) { group in
+            for number in 0..<Self.crowdSize {
+                group.addTask {
+                    let (path, request) = request(number)
+                    let start = ContinuousClock.now
+                    let connection = try await RawConnection.open(server.port)
+                    try await connection.send(request.bytes(to: path))
+                    let text = await connection.untilClosed()
+                    let status = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+                    return Told(status: status, text: text, duration: ContinuousClock.now - start)
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        isOver.withLockedValue { $0 = true }
+        await watching
+        #expect(told.count == Self.crowdSize)
+        most.withLockedValue { most in
+            #expect((1...Self.capacity).contains(most.waiting))
+            #expect((1...Self.connectionCount).contains(most.connections))
+        }
+        // One after the other, in batches as large as the queue, all of them would take half a minute.
+        #expect(told.count(where: \.isBusy) > Self.crowdSize / 2)
+        #expect(told.contains { !$0.isBusy })
+        for answer in told { #expect(answer.duration < .seconds(20), "\(answer.text)") }
+        return told
+    }
+
+    @Test func aChatThatIsFloodedIsToldToSendAgain() async throws {
+        let peer = StandardWebhooksPeer()
+        let endpoint = Endpoint(
+            name: "webhook", adapter: try peer.platform.adapter(planting: peer.settings(api: "")), identity: "qq")
+        try await run([endpoint]) { server in
+            let now = server.clock.now
+            @Sendable func message(_ number: Int) -> PeerRequest {
+                peer.request(
+                    PeerMessage(user: "u\(number)", chat: "g1", id: number, text: "绑定 甲\(number)", sentAt: now))
+            }
+            let told = try await crowd(of: server) { ("/webhook/webhook", message($0)) }
+            for answer in told {
+                #expect(answer.status == 200, "\(answer.text)")
+                if answer.isBusy {
+                    #expect(answer.text.contains("请过几秒再发一次"))
+                } else {
+                    #expect(answer.text.contains("绑定成功"), "\(answer.text)")
+                }
+            }
+            #expect(server.sum("hongbao_messages_total") == Self.crowdSize)
+            // Nothing was kept of what was refused: the same message is handled when it comes again.
+            for number in Self.crowdSize - 5..<Self.crowdSize {
+                let response = try await server.send(message(number), to: "/webhook/webhook")
+                #expect(peer.reply(in: response)?.contains("绑定成功") == true, "\(response.text)")
+            }
+        }
+    }
+
+    @Test func aPageThatIsFloodedIsToldWhenToTryAgain() async throws {
+        try await run { server in
+            let end = server.clock.now.advanced(bySeconds: 3600)
+            let told = try await crowd(of: server) { number in
+                let token = Token.signed(for: "u\(number)", until: end, secret: Self.secret)
+                return number.isMultiple(of: 2)
+                    ? (
+                        "/api/traffic/join",
+                        PeerRequest(
+                            headers: ["content-type": "application/json"],
+                            body: Array(#"{"action":"join","sessionId":"s\#(number)"}"#.utf8))
+                    )
+                    : (
+                        "/api/activity/bind",
+                        PeerRequest(
+                            headers: ["content-type": "application/json", "authorization": "Bearer \(token)"],
+                            body: Array(#"{"gameId":"甲\#(number)"}"#.utf8))
+                    )
+            }
+            for answer in told {
+                #expect(answer.status == (answer.isBusy ? 503 : 200), "\(answer.text)")
+                // No earlier than the batch may be through that it stood behind.
+                #expect(answer.text.lowercased().contains("\r\nretry-after: 1\r\n") == answer.isBusy, "\(answer.text)")
+            }
+            #expect(told.contains { $0.isBusy && $0.text.contains("请过几秒再发一次") })
+            #expect(told.contains { $0.isBusy && $0.text.contains("请稍后再试") })
+            let response = try await server.post(
+                "/api/traffic/join", json: #"{"action":"join","sessionId":"late"}"#)
+            #expect(response.status == 200)
+        }
+    }
+}
+
+extension PeerRequest {
+    /// As HTTP/1.1 over a connection that ends with the answer.
+    fileprivate func bytes(to path: String) -> [UInt8] {
+        let fields = headers.map { "\($0.key): \($0.value)\r\n" }.joined()
+        let head = "\(method) \(path)\(self.path) HTTP/1.1\r\nhost: a\r\nconnection: close\r\n"
+        return Array("\(head)\(fields)content-length: \(body.count)\r\n\r\n".utf8) + body
+    }
+}
