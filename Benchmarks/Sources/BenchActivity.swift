@@ -87,7 +87,7 @@ enum BenchActivity {
     /// - Throws: ``Wrong`` when not every draw is in the file.
     static func check(_ path: String, drawCount: Int) async throws {
         let store = try SQLiteStore(path: path, mode: .readOnly)
-        let record = try await store.load().activities.first
+        let record = try await store.load().activities.first { $0.activity.id == activity.id }
         try await store.close()
         guard record?.drawCount == drawCount, record?.issued.reduce(0, +) == drawCount else {
             throw Wrong(description: "\(drawCount) draws were answered, the file has \(record?.drawCount ?? 0)")

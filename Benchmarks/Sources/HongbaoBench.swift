@@ -14,6 +14,7 @@ struct HongbaoBench: AsyncParsableCommand {
         DrawBenchmark(name: "draws-1", userCount: 1, drawCount: 3000, goal: nil),
         WebhookBenchmark(),
         LatencyBenchmark(),
+        GrowthBenchmark(),
         ConsoleBenchmark(),
         ReadingBenchmark(),
         GateBenchmark(),

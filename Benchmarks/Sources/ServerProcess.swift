@@ -39,6 +39,20 @@ final class ServerProcess {
         try self.init(program, ["serve", "--port", "0", "--database", database, "--config", file])
     }
 
+    /// Memory that the process holds now, in MiB, as the kernel counts it.
+    var residentMebibytes: Double {
+        get throws {
+            let path = "/proc/\(process.processIdentifier)/status"
+            let line = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").first {
+                $0.hasPrefix("VmRSS:")
+            }
+            guard let kibibytes = line?.split(separator: " ").compactMap({ Double($0) }).first else {
+                throw Wrong(description: "\(path) does not say what the process holds")
+            }
+            return kibibytes / 1024
+        }
+    }
+
     func stop() {
         guard process.isRunning else { return }
         process.terminate()
