@@ -1,5 +1,6 @@
 import Activities
 import Basics
+import GRDB
 import Lottery
 import NIOConcurrencyHelpers
 import TestSupport
@@ -9,8 +10,6 @@ import Testing
 
 /// Pages of winners come from what the store keeps about the file, and must be as if they came from the file.
 struct WinnersTests {
-    private static let start = Instant(milliseconds: 1_802_232_000_000)
-
     // MARK: Pages
 
     @Test(arguments: [true, false])
@@ -115,6 +114,40 @@ struct WinnersTests {
         }
         #expect(looks > 4)
         try await store.close()
+    }
+
+    /// Between the commit and the word of it a look sees the change; a look before the commit does not use the note up.
+    @Test func aNoteHoldsFromBeforeTheCommitUntilItIsSettled() async throws {
+        let folder = try TemporaryFolder()
+        let store = try SQLiteStore(path: folder.path())
+        var changes = Event.opening(["a", "b"])
+        changes.wins = [
+            Event.win("a", seq: 1, user: 1), Event.win("a", seq: 2, user: 2), Event.win("b", seq: 1, user: 1),
+        ]
+        try await store.write(changes) { nil }
+        try await store.close()
+        let pool = try DatabasePool(path: folder.path())
+        let touched = NIOLockedValueBox(TouchedWins())
+        let reader = WinnersReader(touched: touched)
+        let source: @Sendable () -> any DatabaseReader = { pool }
+        func winners() async throws -> [String] {
+            try await reader.read(of: ["a", "b"], page: 1, pageSize: 10, from: source) { found, _ in
+                found.winners.map(\.description)
+            }
+        }
+        #expect(try await winners() == ["a-1", "a-2"])
+        touched.withLockedValue { $0.note([Receipt(activity: "a", seq: 1)]) }
+        #expect(try await winners() == ["a-1", "a-2"])
+        try await pool.write { db in
+            try db.execute(
+                sql: "UPDATE bot_user_award SET voided_at = created_at WHERE activity_id = 'a' AND seq = 1")
+        }
+        #expect(try await winners() == ["a-2", "b-1"])
+        #expect(!touched.withLockedValue { $0.touches.isEmpty })
+        touched.withLockedValue { $0.settle() }
+        #expect(try await winners() == ["a-2", "b-1"])
+        #expect(touched.withLockedValue { $0.touches.isEmpty })
+        try pool.close()
     }
 
     // MARK: What they are made of

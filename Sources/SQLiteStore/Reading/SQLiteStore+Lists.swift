@@ -22,7 +22,7 @@ extension SQLiteStore {
         do {
             let listed = Set(activities)
             return try await winnersReader.read(
-                of: activities, page: page, pageSize: pageSize, from: { try self.requireReader() }
+                of: activities, page: page, pageSize: pageSize, from: requireReader
             ) { found, db in
                 let winners = try found.winners.map { receipt in
                     let wins = try fetchWins(ofWinnerAt: receipt, in: listed, db)
