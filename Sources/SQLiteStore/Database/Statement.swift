@@ -106,7 +106,7 @@ final class RawStatement {
     var changedCount: Int { Int(sqlite3_changes(connection)) }
 
     /// Reads every row.
-    func forEach(_ read: (RawStatement) throws -> Void) throws {
+    func readAll(_ read: (RawStatement) throws -> Void) throws {
         defer {
             sqlite3_reset(statement)
             parameterCount = 0

@@ -92,7 +92,7 @@ final class FactReader {
         }
         defer { messageRows.removeAll() }
         if keys.isEmpty { return }
-        try messages.forEach { row in
+        try messages.readAll { row in
             let key = keys[Int(row.integer(0) ?? 0)]
             facts.messages[key] = ProcessedMessage(
                 key: key, user: UserID(row.text(1) ?? ""), chat: row.text(2).map { ChatID($0) },
@@ -108,7 +108,7 @@ final class FactReader {
         for user in users { bindingRows.append(user.text) }
         defer { bindingRows.removeAll() }
         if users.isEmpty { return }
-        try bindings.forEach { row in
+        try bindings.readAll { row in
             facts.bindings[users[Int(row.integer(0) ?? 0)]] = GameID(stored: row.text(1) ?? "")
         }
     }
@@ -120,7 +120,7 @@ final class FactReader {
         }
         defer { participationRows.removeAll() }
         if keys.isEmpty { return }
-        try participations.forEach { row in
+        try participations.readAll { row in
             let key = keys[Int(row.integer(0) ?? 0)]
             let win = row.integer(1).map { Self.win(key.activity, seq: $0, row, at: 2) }
             let attempts = try Self.attempts(row, at: 5, win: win)
