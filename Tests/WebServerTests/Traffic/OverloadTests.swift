@@ -70,7 +70,8 @@ struct OverloadTests {
         #expect(told.count == Self.crowdSize)
         most.withLockedValue { most in
             #expect((1...Self.capacity).contains(most.waiting))
-            #expect((1...Self.connectionCount).contains(most.connections))
+            // A few are counted before they are turned away. How exactly the limit is kept, ConnectionCountTests tell.
+            #expect((1...Self.connectionCount + 16).contains(most.connections))
         }
         // One after the other, in batches as large as the queue, all of them would take half a minute.
         #expect(told.count(where: \.isBusy) > Self.crowdSize / 2)
