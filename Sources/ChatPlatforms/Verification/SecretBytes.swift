@@ -49,7 +49,7 @@ enum Hex {
     }
 }
 
-/// Base64 as RFC 4648 section 4 has it, with padding.
+/// Base64 as RFC 4648 section 4 has it, with padding: what Foundation takes, but nothing unknown is skipped.
 enum Base64 {
     static func encode(_ bytes: some Sequence<UInt8>) -> String {
         Data(bytes).base64EncodedString()
@@ -57,37 +57,7 @@ enum Base64 {
 
     /// - Returns: Nil for anything that encoding would not have given.
     static func decode(_ text: String) -> [UInt8]? {
-        let size = text.utf8.count
-        let digits = text.utf8.prefix { $0 != UInt8(ascii: "=") }
-        let digitCount = digits.count
-        let paddingCount = size - digitCount
-        guard size.isMultiple(of: 4), paddingCount <= 2,
-            text.utf8.suffix(paddingCount).allSatisfy({ $0 == UInt8(ascii: "=") })
-        else { return nil }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(size / 4 * 3)
-        var bits: UInt32 = 0
-        var bitCount = 0
-        for digit in digits {
-            guard let value = value(of: digit) else { return nil }
-            bits = bits << 6 | value
-            bitCount += 6
-            guard bitCount >= 8 else { continue }
-            bitCount -= 8
-            bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(bitCount)))
-        }
-        // What is left of the last digit is zero: one text for each sequence of bytes.
-        return bits & (1 << UInt32(bitCount) - 1) == 0 ? bytes : nil
-    }
-
-    private static func value(of digit: UInt8) -> UInt32? {
-        switch digit {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(digit) - 0x41
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(digit) - 0x61 + 26
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(digit) - 0x30 + 52
-        case UInt8(ascii: "+"): 62
-        case UInt8(ascii: "/"): 63
-        default: nil
-        }
+        guard let data = Data(base64Encoded: text), data.base64EncodedString() == text else { return nil }
+        return Array(data)
     }
 }
