@@ -148,10 +148,7 @@ struct MessageGateway: Sendable {
 
     /// `namespace:id`; nil for an id that is empty, too long or holds what cannot be shown.
     private static func identifier(_ namespace: String, _ id: String) -> String? {
-        // Most ids are ASCII; looking a scalar up takes longer.
-        guard !id.isEmpty, id.utf8.count <= maximumIDSize,
-            id.unicodeScalars.allSatisfy({ 0x20..<0x7F ~= $0.value || isPrintable($0) })
-        else { return nil }
+        guard !id.isEmpty, id.utf8.count <= maximumIDSize, id.unicodeScalars.allSatisfy(isPrintable) else { return nil }
         return "\(namespace):\(id)"
     }
 
