@@ -94,29 +94,37 @@ public struct GameID: Hashable, Sendable, Codable {
 
     public let text: String
 
-    /// - Returns: Nil when empty or longer than 64 bytes after white space was collapsed, or when a control, format or
-    ///   unassigned scalar is in it, or nothing that can be seen by itself.
+    /// - Returns: Nil where ``init(reading:)`` throws.
     public init?(_ text: String) {
-        guard text.utf8.count <= 4096 else { return nil }
+        guard let gameID = try? GameID(reading: text) else { return nil }
+        self = gameID
+    }
+
+    /// - Throws: `missing` when empty, `tooLong` for more than 64 bytes after white space was collapsed, whatever is in them,
+    ///   `notPrintable` for a control, format or unassigned scalar, or nothing that can be seen by itself.
+    public init(reading text: String) throws(ArgumentFault) {
+        guard text.utf8.count <= 4096 else { throw .tooLong(maximumSize: Self.maximumSize) }
         var collapsed = String.UnicodeScalarView()
         var size = 0
         var pendingSpace = false
+        var isEachPrintable = true
         var isAnySeen = false
         for scalar in text.unicodeScalars {
             if isWhiteSpace(scalar) {
                 pendingSpace = size > 0
                 continue
             }
-            guard isPrintable(scalar) else { return nil }
             size += UTF8.width(scalar) + (pendingSpace ? 1 : 0)
             // A long text is not read to its end.
-            guard size <= Self.maximumSize else { return nil }
+            guard size <= Self.maximumSize else { throw .tooLong(maximumSize: Self.maximumSize) }
             if pendingSpace { collapsed.append(" ") }
             pendingSpace = false
             collapsed.append(scalar)
+            isEachPrintable = isEachPrintable && isPrintable(scalar)
             isAnySeen = isAnySeen || isSeen(scalar)
         }
-        guard isAnySeen else { return nil }
+        guard size > 0 else { throw .missing }
+        guard isEachPrintable, isAnySeen else { throw .notPrintable }
         self.text = String(collapsed)
     }
 

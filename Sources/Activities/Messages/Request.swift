@@ -13,7 +13,7 @@ public enum MessageContent: Hashable, Sendable {
 }
 
 /// Why an argument was refused.
-public enum ArgumentFault: Hashable, Sendable, Codable {
+public enum ArgumentFault: Error, Hashable, Sendable, Codable {
     case missing
     /// There is more than the command takes.
     case unexpected

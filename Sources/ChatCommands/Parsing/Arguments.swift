@@ -1,8 +1,6 @@
 internal import Activities
 internal import Lottery
 
-extension ArgumentFault: Error {}
-
 /// What stands behind a command word: words parted by white space.
 struct Arguments {
     /// A name of an activity, an award or a file, in bytes.
@@ -28,24 +26,6 @@ struct Arguments {
 
     func end() throws(ArgumentFault) {
         guard isEmpty else { throw .unexpected }
-    }
-
-    /// The whole line.
-    static func gameID(_ text: String) throws(ArgumentFault) -> GameID {
-        if let gameID = GameID(text) { return gameID }
-        // With single blanks, as a game id counts them.
-        var size = 0
-        var isParted = false
-        for scalar in text.unicodeScalars where size <= GameID.maximumSize {
-            if isWhiteSpace(scalar) {
-                isParted = size > 0
-            } else {
-                size += UTF8.width(scalar) + (isParted ? 1 : 0)
-                isParted = false
-            }
-        }
-        guard size > 0 else { throw .missing }
-        throw size > GameID.maximumSize ? .tooLong(maximumSize: GameID.maximumSize) : .notPrintable
     }
 
     func name() throws(ArgumentFault) -> String {

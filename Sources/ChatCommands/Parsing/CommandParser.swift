@@ -419,7 +419,7 @@ extension CommandParser {
     private func arguments(of name: CommandName, _ rest: String) -> Result<Command, ArgumentFault> {
         do throws(ArgumentFault) {
             // A game id is the whole line, not words.
-            if name == .bind { return .success(.bind(try Arguments.gameID(rest))) }
+            if name == .bind { return .success(.bind(try GameID(reading: rest))) }
             return .success(try command(name, Arguments(rest)))
         } catch {
             return .failure(error)
