@@ -49,12 +49,6 @@ public struct FactQuery: Sendable {
     public var erasing: [UserID] = []
 
     public init() {}
-
-    /// Whether nothing is asked. A change of the configuration is told all the same.
-    public var isEmpty: Bool {
-        messages.isEmpty && bindings.isEmpty && participations.isEmpty && gameIDs.isEmpty && receipt == nil
-            && wonAwardsOf == nil && erasing.isEmpty
-    }
 }
 
 /// A live win of a user in an activity.

@@ -86,7 +86,7 @@ final class ChangeWriter {
 
     /// Writes what ``FactQuery`` asks about, so that the batch behind this one can be decided while the rest is written.
     ///
-    /// What a void asks of the ledger is left to the rest: it stands alone, and asks when nothing is on its way.
+    /// But for two things, which are rare: what a void asks of the ledger, and what an erasure takes away.
     func writeFacts(_ changes: Changes, _ db: Database) throws {
         for record in changes.activities { try write(record, db) }
         for voided in changes.voidedWins { try write(voided, db) }

@@ -35,34 +35,28 @@ final class BulkRows {
     var isEmpty: Bool { buffer.pointee.cellCount == 0 }
     var count: Int { buffer.pointee.rowCount }
 
-    func append(_ text: String) {
-        var text = text
+    func append(_ text: String?) {
+        guard var text else { return appendNull() }
         text.withUTF8 { buffer.pointee.append(.text, UnsafeRawBufferPointer($0)) }
     }
 
-    func append(_ text: String?) {
-        if let text { append(text) } else { buffer.pointee.append(.null, 0, 0) }
-    }
-
-    func append(_ value: Int64) {
+    func append(_ value: Int64?) {
+        guard let value else { return appendNull() }
         buffer.pointee.append(.integer, value, 0)
     }
 
-    func append(_ value: Int64?) {
-        if let value { append(value) } else { buffer.pointee.append(.null, 0, 0) }
-    }
-
-    func append(_ hash: Hash) {
+    func append(_ hash: Hash?) {
+        guard let hash else { return appendNull() }
         hash.withUnsafeBytes { buffer.pointee.append(.blob, $0) }
     }
 
-    func append(_ hash: Hash?) {
-        if let hash { append(hash) } else { buffer.pointee.append(.null, 0, 0) }
+    func append(_ salt: Salt?) {
+        guard let salt else { return appendNull() }
+        salt.withUnsafeBytes { buffer.pointee.append(.blob, $0) }
     }
 
-    func append(_ salt: Salt?) {
-        guard let salt else { return buffer.pointee.append(.null, 0, 0) }
-        salt.withUnsafeBytes { buffer.pointee.append(.blob, $0) }
+    private func appendNull() {
+        buffer.pointee.append(.null, 0, 0)
     }
 
     func removeAll() {

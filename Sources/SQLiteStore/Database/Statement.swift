@@ -43,32 +43,12 @@ final class RawStatement {
         text.withUTF8 { bind(index, UnsafeRawBufferPointer($0), isText: true) }
     }
 
-    func bind(_ index: Int32, _ text: String?) {
-        if let text { bind(index, text) } else { sqlite3_bind_null(statement, index) }
-    }
-
     func bind(_ index: Int32, _ value: Int64) {
         sqlite3_bind_int64(statement, index, value)
     }
 
-    func bind(_ index: Int32, _ value: Int64?) {
-        if let value { bind(index, value) } else { sqlite3_bind_null(statement, index) }
-    }
-
-    func bind(_ index: Int32, _ hash: Hash?) {
-        guard let hash else {
-            sqlite3_bind_null(statement, index)
-            return
-        }
+    func bind(_ index: Int32, _ hash: Hash) {
         hash.withUnsafeBytes { bind(index, $0, isText: false) }
-    }
-
-    func bind(_ index: Int32, _ salt: Salt?) {
-        guard let salt else {
-            sqlite3_bind_null(statement, index)
-            return
-        }
-        salt.withUnsafeBytes { bind(index, $0, isText: false) }
     }
 
     /// Copies the bytes to where they stay until the statement has run, which spares SQLite a copy of its own.
