@@ -323,7 +323,9 @@ extension StoreContract {
             try await bench.store.write(host.takeChanges()) {
                 FactRequest(asked) { facts in behind.withLockedValue { $0 = facts } }
             }
-            guard let early = behind.withLockedValue({ $0 }) else { continue }
+            guard let early = behind.withLockedValue({ $0 }) else {
+                throw BrokenPromise("nobody was asked behind a batch")
+            }
             let late = try await bench.store.facts(for: asked)
             try expect(early.messages, is: late.messages, "messages")
             try expect(early.messages.keys.contains(key), is: true, "the message that was just processed")

@@ -65,11 +65,9 @@ public final class FaultyStore: Store {
     public func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws {
         try crashBefore()
         let fault = state.withLockedValue { $0.fault.take() }
-        switch fault {
-        case nil, .crashBefore, .crashWritten, .unknownWritten:
+        if ![.crashUnwritten, .unknownUnwritten, .full].contains(fault) {
             try await store.write(changes, next: next)
             state.withLockedValue { $0.committed = changes }
-        case .crashUnwritten, .unknownUnwritten, .full: break
         }
         switch fault {
         case nil: return
