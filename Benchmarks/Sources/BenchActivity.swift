@@ -78,6 +78,11 @@ enum BenchActivity {
         try await store.close()
     }
 
+    /// Random ids as a platform gives them, without a namespace.
+    static func platformIDs(_ count: Int, using generator: inout SeededGenerator) -> [String] {
+        (0..<count).map { _ in String(generator.next() as UInt64 >> 12) }
+    }
+
     static func removeDatabase(_ path: String) {
         for suffix in ["", "-wal", "-shm", ".lock", ".heads"] {
             try? FileManager.default.removeItem(atPath: path + suffix)

@@ -21,7 +21,7 @@ struct NoneBotBenchmark: Benchmark {
 
     private static func users(_ count: Int, seed: UInt64) -> [String] {
         var generator = SeededGenerator(seed: seed)
-        return (0..<count).map { _ in String(generator.next() as UInt64 >> 12) }
+        return BenchActivity.platformIDs(count, using: &generator)
     }
 
     private func ours(_ settings: BenchmarkSettings, seed: UInt64) async throws -> Double {

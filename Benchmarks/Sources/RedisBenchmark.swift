@@ -91,7 +91,7 @@ struct RedisDraws {
         try await waitUntilItAnswers(socket)
 
         var generator = SeededGenerator(seed: seed)
-        let users = (0..<drawCount).map { _ in String(generator.next() as UInt64 >> 12) }
+        let users = BenchActivity.platformIDs(drawCount, using: &generator)
         let sha = try await prepare(users, socket)
         let now = String(Int(Date().timeIntervalSince1970))
         let requests = users.enumerated().map { index, user in

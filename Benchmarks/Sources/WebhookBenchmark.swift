@@ -83,7 +83,7 @@ struct WebhookLoad {
         let path = folder + "/hongbao.db"
         defer { BenchActivity.removeDatabase(path) }
         var generator = SeededGenerator(seed: seed)
-        let ids = (0..<drawCount).map { _ in String(generator.next() as UInt64 >> 12) }
+        let ids = BenchActivity.platformIDs(drawCount, using: &generator)
         try await BenchActivity.prepare(path, users: ids.map { UserID("\(signing.namespace):\($0)") })
         let server = try ServerProcess(serving: path, with: program, configuration: configuration)
         defer { server.stop() }
