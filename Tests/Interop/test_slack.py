@@ -95,9 +95,10 @@ def test_the_reply_is_the_call_that_the_sdk_makes(server, api):
 
 
 def test_a_slash_command_is_answered_in_the_response(server, api):
+    # A channel of its own: where a call was just made, the next reply waits and is a call, too.
     def command(name, text, trigger):
         body = urlencode({
-            "token": "legacy", "team_id": "T1", "channel_id": "C1", "user_id": "UD", "user_name": "hana",
+            "token": "legacy", "team_id": "T1", "channel_id": "C2", "user_id": "UD", "user_name": "hana",
             "command": name, "text": text, "api_app_id": "A1", "trigger_id": trigger,
             "response_url": "https://hooks.slack.com/commands/T1/1/x",
         })
