@@ -26,6 +26,7 @@ extension StoreContract {
         Check("the decision is asked for exactly once", decisionIsAskedOnce),
         Check("writes run one after the other, each asked behind the one before", writesAreSerial),
         Check("what is asked behind a batch is answered as after it", nextFactsAreThoseAfterTheBatch),
+        Check("a batch may be decided where it is written", batchIsDecidedOnItsFacts),
         Check("a second live win of a user in an activity is refused", secondWinIsRefused),
         Check("more than the stock cannot be issued", overIssuingIsRefused),
         Check("a ledger row is never written twice", ledgerRowIsWrittenOnce),
@@ -292,6 +293,35 @@ extension StoreContract {
         }
         try expect(seen.withLockedValue { $0 }, is: Array(1...200), "the values that were seen behind the writes")
         try expect(try await bench.store.data(of: user).gameID, is: "200", "the last value")
+    }
+
+    private static func batchIsDecidedOnItsFacts(_ bench: StoreContractBench) async throws {
+        let user: UserID = "qq:1"
+        var query = FactQuery()
+        query.bindings = [user]
+        let asked = query
+        let seen = NIOLockedValueBox<[String]>([])
+        @Sendable func note(_ facts: Facts) -> Int {
+            let number = facts.bindings[user].flatMap { Int($0.text) } ?? 0
+            seen.withLockedValue { $0.append("\(number)") }
+            return number
+        }
+        for _ in 1...3 {
+            try await bench.store.transact(
+                asked,
+                next: {
+                    seen.withLockedValue { $0.append("next") }
+                    return FactRequest(asked) { _ = note($0) }
+                },
+                { facts in
+                    var changes = Changes()
+                    changes.bindings[user] = .some(GameID(stored: "\(note(facts) + 1)"))
+                    return changes
+                })
+        }
+        try expect(
+            seen.withLockedValue { $0 }, is: ["0", "next", "1", "1", "next", "2", "2", "next", "3"],
+            "what was seen before, between and behind the batches")
     }
 
     private static func nextFactsAreThoseAfterTheBatch(_ bench: StoreContractBench) async throws {

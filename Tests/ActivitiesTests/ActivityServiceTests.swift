@@ -17,10 +17,13 @@ struct ActivityServiceTests {
         let library = MemoryLibrary(["spring.yaml": .sample()])
         let service: ActivityService
 
-        init(capacity: Int = 16_384, interval: Duration = .seconds(3600)) async throws {
+        init(
+            capacity: Int = 16_384, minimumAheadCount: Int = 1, interval: Duration = .seconds(3600)
+        ) async throws {
             store = try ScriptedStore()
             var limits = ActivityService.Limits()
             limits.queueCapacity = capacity
+            limits.minimumAheadCount = minimumAheadCount
             limits.housekeepingInterval = interval
             service = ActivityService(
                 store: store, stored: try await store.load(), library: library, limits: limits, clock: clock.read,
@@ -171,6 +174,25 @@ struct ActivityServiceTests {
             bench.service.shutDown()
         }
         #expect(await script.overlapCount >= 2)
+    }
+
+    @Test(arguments: [(2, 1), (3, 0)])
+    func fewAreDecidedWithTheirOwnBatch(_ minimumAheadCount: Int, _ overlapCount: Int) async throws {
+        // Given a batch on its way, and two who wait behind it
+        let bench = try await Bench(minimumAheadCount: minimumAheadCount)
+        let script = bench.store.script
+        let first = bench.enqueue(.stop(activity: nil), as: admin)
+        let waiting = (11...12).map { bench.enqueue(.bind("role"), as: UserID("qq:\($0)")) }
+
+        // When all are answered
+        try await bench.running { () async throws in
+            #expect(try await bench.code(of: first) == .badArgument)
+            for pending in waiting { #expect(try await bench.code(of: pending) == .ok) }
+            bench.service.shutDown()
+        }
+
+        // Then the two were decided while the batch was being made durable only if they were enough
+        #expect(await script.overlapCount == overlapCount)
     }
 
     @Test func whenABatchFailsTheOneDecidedOnItIsToldNothing() async throws {

@@ -118,6 +118,7 @@ public struct Simulation {
         disk = MemoryStore.Disk(erasureKey: random.bytes(32), isStrict: random.below(2) == 0)
         library = MemoryLibrary()
         if random.below(3) == 0 { limits.queueCapacity = 5 + random.below(30) }
+        limits.minimumAheadCount = 1 + random.below(4)
         if random.below(2) == 0 { limits.maximumBatchCount = 1 + random.below(20) }
         store = FaultyStore(MemoryStore(on: disk))
         for _ in 0..<(3 + random.below(6)) {

@@ -15,6 +15,9 @@ public final class ActivityService: Service {
         /// Requests that may wait; more are answered `busy`.
         public var queueCapacity = 16_384
         public var maximumBatchCount = 2048
+        /// Requests that are decided while the batch before them is being made durable, at least 1. Fewer are decided
+        /// sooner where they are written: handing them over takes longer than that.
+        public var minimumAheadCount = 64
         /// How often the clock is looked at when nobody sends anything.
         public var housekeepingInterval: Duration = .seconds(1)
         /// Winners on a page of 中奖汇总.
@@ -43,6 +46,26 @@ public final class ActivityService: Service {
         let now: Instant
         let start: ContinuousClock.Instant
         let query: FactQuery
+    }
+
+    /// A batch whose turn it is to be written.
+    private enum Batch {
+        case prepared(PreparedBatch)
+        case decided(DecidedBatch)
+
+        var entries: [RequestQueue.Entry] {
+            switch self {
+            case .prepared(let batch): batch.entries
+            case .decided(let batch): batch.entries
+            }
+        }
+    }
+
+    /// Those who are decided while the batch before them is being made durable.
+    private struct Ahead {
+        let entries: [RequestQueue.Entry]
+        /// Nil until their facts are there.
+        var decision: Task<DecidedBatch, Never>?
     }
 
     /// A batch of which nobody may be told before its changes are durable.
@@ -268,11 +291,12 @@ public final class ActivityService: Service {
     private func processAll() async throws {
         try await failingAll {
             while let entries = await queue.take() {
-                var current: DecidedBatch? = try await decide(entries)
+                var current: Batch? = .prepared(prepare(entries))
                 var durable: DecidedBatch?
                 while let batch = current {
-                    current = try await finish(batch, announcing: durable.take())
-                    durable = batch
+                    let next: DecidedBatch?
+                    (durable, next) = try await finish(batch, announcing: durable.take())
+                    current = next.map { .decided($0) }
                 }
                 if let durable { announce(durable) }
             }
@@ -288,15 +312,15 @@ public final class ActivityService: Service {
     /// - Throws: As ``run()``; nothing more may be asked of the service then.
     package func processNext() async throws -> Bool {
         try await failingAll {
-            var current = ahead.withLockedValue { $0.take() }
-            if current == nil, let entries = await queue.take() { current = try await decide(entries) }
+            var current = ahead.withLockedValue { $0.take() }.map { Batch.decided($0) }
+            if current == nil, let entries = await queue.take() { current = .prepared(prepare(entries)) }
             guard let batch = current else {
                 try await flush()
                 return false
             }
-            let next = try await finish(batch, announcing: nil)
+            let (durable, next) = try await finish(batch, announcing: nil)
             ahead.withLockedValue { $0 = next }
-            announce(batch)
+            announce(durable)
             return true
         }
     }
@@ -367,47 +391,58 @@ public final class ActivityService: Service {
         }
     }
 
-    /// Decides a batch while no other is on its way.
-    private func decide(_ entries: [RequestQueue.Entry]) async throws -> DecidedBatch {
-        let batch = prepare(entries)
+    /// Makes a batch durable, after it was decided if it is not yet, and decides meanwhile whoever waits by then.
+    ///
+    /// - Parameter durable: The batch before, which may be announced.
+    /// - Returns: The batch as it was decided, and the one behind; nil: nobody waits, or too few to decide ahead.
+    private func finish(
+        _ batch: Batch, announcing durable: consuming DecidedBatch?
+    ) async throws -> (DecidedBatch, next: DecidedBatch?) {
+        let announcing = durable.take().map { durable in Task(priority: .high) { announce(durable) } }
+        let ahead = NIOLockedValueBox<Ahead?>(nil)
+        let count = batch.entries.count
+        let next: @Sendable () -> FactRequest? = { [self] in
+            guard let entries = queue.takeWaiting(behind: count, atLeast: limits.minimumAheadCount) else { return nil }
+            ahead.withLockedValue { $0 = Ahead(entries: entries) }
+            let prepared = prepare(entries)
+            return FactRequest(prepared.query) { [self] facts in
+                let decision = Task(priority: .high) { decide(prepared, facts) }
+                ahead.withLockedValue { $0?.decision = decision }
+            }
+        }
+        let result: Result<DecidedBatch, any Error>
         do {
-            return decide(batch, try await store.facts(for: batch.query))
+            result = .success(try await write(batch, next: next))
         } catch {
-            Self.fail(entries, error)
+            result = .failure(error)
+        }
+        await announcing?.value
+        let following = await ahead.withLockedValue { $0?.decision }?.value
+        do {
+            return (try result.get(), following)
+        } catch {
+            Self.fail(batch.entries + (ahead.withLockedValue { $0?.entries } ?? []), error)
             throw error
         }
     }
 
-    /// Makes a batch durable, and meanwhile decides whoever waits by then.
-    ///
-    /// - Parameter durable: The batch before, which may be announced.
-    /// - Returns: The batch behind; nil: nobody waits.
-    private func finish(
-        _ batch: DecidedBatch, announcing durable: consuming DecidedBatch?
-    ) async throws -> DecidedBatch? {
-        let next = OneTimeValue<(batch: PreparedBatch, facts: Facts)?>()
-        let taken = NIOLockedValueBox<[RequestQueue.Entry]>([])
-        async let writing: Void = {
-            // Nobody waits, or the store has failed.
-            defer { next.resolve(nil) }
-            try await store.write(batch.changes) { [self] in
-                guard let entries = queue.takeWaiting(behind: batch.entries.count) else { return nil }
-                taken.withLockedValue { $0 = entries }
-                let prepared = prepare(entries)
-                return FactRequest(prepared.query) { next.resolve((prepared, $0)) }
+    /// Decides a batch unless it is decided, and makes it durable.
+    private func write(
+        _ batch: Batch, next: @escaping @Sendable () -> FactRequest?
+    ) async throws -> DecidedBatch {
+        switch batch {
+        case .decided(let decided):
+            try await store.write(decided.changes, next: next)
+            return decided
+        case .prepared(let prepared):
+            let decided = OneTimeValue<DecidedBatch>()
+            try await store.transact(prepared.query, next: next) { [self] facts in
+                let batch = decide(prepared, facts)
+                decided.resolve(batch)
+                return batch.changes
             }
-        }()
-        if let durable { announce(durable) }
-        // Thousands of values go with it, better now than when the store is idle.
-        durable = nil
-        let following = await next.value.map { decide($0.batch, $0.facts) }
-        do {
-            try await writing
-        } catch {
-            Self.fail(batch.entries + taken.withLockedValue { $0 }, error)
-            throw error
+            return await decided.value
         }
-        return following
     }
 
     private func announce(_ batch: DecidedBatch) {

@@ -87,15 +87,15 @@ final class RequestQueue: Sendable {
         }
     }
 
-    /// The next batch if somebody waits, without waiting for anybody; nil when nobody does.
+    /// The next batch if enough wait, without waiting for anybody; else nil.
     ///
     /// - Parameter ahead: Requests that are being made durable. Together with those that wait they are shared out evenly:
     ///   whoever asks again as soon as they are answered would otherwise all come in every other batch, and nothing
     ///   would be left to decide during the one between.
-    func takeWaiting(behind ahead: Int) -> [Entry]? {
+    func takeWaiting(behind ahead: Int, atLeast minimum: Int) -> [Entry]? {
         state.withLockedValue { state in
             let count = state.entries.count
-            return count == 0 ? nil : nextBatch(&state, atMost: (count + ahead + 1) / 2)
+            return count < minimum ? nil : nextBatch(&state, atMost: (count + ahead + 1) / 2)
         }
     }
 

@@ -27,6 +27,16 @@ public protocol Store: Sendable {
     ///   result is unknown may have happened.
     func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws
 
+    /// ``facts(for:)``, the changes that `decide` gives for them, and ``write(_:next:)``: for a batch that nothing was on its
+    /// way before. An engine with a thread of its own does all three there, and nobody waits for a thread in between.
+    ///
+    /// - Parameter decide: Called at most once. Must not block.
+    /// - Throws: As ``write(_:next:)``.
+    func transact(
+        _ query: FactQuery, next: @escaping @Sendable () -> FactRequest?,
+        _ decide: @escaping @Sendable (Facts) -> Changes
+    ) async throws
+
     /// A user's wins in all activities, newest first, without those voided.
     func wins(of user: UserID) async throws -> [Win]
 
@@ -67,14 +77,28 @@ public protocol Store: Sendable {
 }
 
 extension Store {
-    /// One batch by itself: reads the facts, lets `decide` decide on them, writes the changes, and returns once they are
-    /// durable.
+    public func transact(
+        _ query: FactQuery, next: @escaping @Sendable () -> FactRequest?,
+        _ decide: @escaping @Sendable (Facts) -> Changes
+    ) async throws {
+        try await write(decide(try await facts(for: query)), next: next)
+    }
+
+    /// One batch by itself.
     ///
+    /// - Returns: What `decide` gave beside the changes, once these are durable.
     /// - Throws: As ``write(_:next:)``.
-    public func transact<Result>(_ query: FactQuery, _ decide: (Facts) -> (Changes, Result)) async throws -> Result {
-        let (changes, result) = decide(try await facts(for: query))
-        try await write(changes) { nil }
-        return result
+    public func transact<Result: Sendable>(
+        _ query: FactQuery, _ decide: @escaping @Sendable (Facts) -> (Changes, Result)
+    ) async throws -> Result {
+        let result = OneTimeValue<Result>()
+        @Sendable func decideOnce(_ facts: Facts) -> Changes {
+            let (changes, decided) = decide(facts)
+            result.resolve(decided)
+            return changes
+        }
+        try await transact(query, next: { nil }, decideOnce)
+        return await result.value
     }
 }
 

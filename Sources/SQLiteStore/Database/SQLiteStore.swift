@@ -505,6 +505,20 @@ public final class SQLiteStore: Store {
     }
 
     public func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws {
+        try await write(next: next) { _, _ in changes }
+    }
+
+    public func transact(
+        _ query: FactQuery, next: @escaping @Sendable () -> FactRequest?,
+        _ decide: @escaping @Sendable (Facts) -> Changes
+    ) async throws {
+        try await write(next: next) { hot, db in decide(try hot.reader(db).facts(for: query, db)) }
+    }
+
+    private func write(
+        next: @escaping @Sendable () -> FactRequest?,
+        _ decided: @escaping @Sendable (HotStatements, Database) throws -> Changes
+    ) async throws {
         let writer = try requireWriter()
         let hot = hot
         let limit = checkpointFrameCount
@@ -515,6 +529,7 @@ public final class SQLiteStore: Store {
                 if let fault = hot.fault { throw fault }
                 let isCheckpointDue = hot.walFrameCount.pointee >= limit
                 do {
+                    let changes = try decided(hot, db)
                     // Most of the time a look at the clock finds nothing to do, and needs no right to write.
                     if !changes.isEmpty { try Self.begin(db, logger) }
                     let touched = try hot.write(changes, next: next, db)
