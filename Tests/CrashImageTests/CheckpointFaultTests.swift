@@ -30,6 +30,7 @@ struct CheckpointFaultTests {
                         changes.bindings[UserID("qq:\(number)")] = .some(GameID(stored: "角色"))
                         return (changes, ())
                     }
+                    try await store.untilCheckpointed()
                 } catch {
                     failure = error as? StoreError
                 }

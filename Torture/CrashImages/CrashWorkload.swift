@@ -164,9 +164,12 @@ final class CrashWorkload {
         let now = clock.now
         let core = running.core
         let query = core.withLockedValue { $0.machine.prepare(items, now: now, entropy: &$0.entropy) }
-        return try await running.store.transact(query) { facts in
+        let decided = try await running.store.transact(query) { facts in
             core.withLockedValue { $0.machine.decide(items, facts: facts, now: now, entropy: &$0.entropy) }
         }
+        // Beside the next batch it would write now here, now there, and no seed would repeat.
+        try await running.store.untilCheckpointed()
+        return decided
     }
 
     private func takeDown(_ items: [BatchItem], _ decided: [DecidedRequest]) throws {

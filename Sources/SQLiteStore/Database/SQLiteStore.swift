@@ -21,6 +21,8 @@ public final class SQLiteStore: Store {
 
     private let reader: any DatabaseReader
     private let writer: (any DatabaseWriter)?
+    /// Nil without a file.
+    private let checkpointer: Checkpointer?
     /// Empty without a file.
     private let locks: [FileLock]
     private let logger: Logger
@@ -39,6 +41,8 @@ public final class SQLiteStore: Store {
         /// Nil without a file.
         var heads: HeadsFile?
         let walFrameCount = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+        /// Whether the log is being moved into the file.
+        var isCheckpointing = false
         /// Why nothing may be written any more.
         var fault: StoreError?
 
@@ -73,6 +77,20 @@ public final class SQLiteStore: Store {
             return changes.voidedWins.map(\.receipt) + writer.takeErasedWins()
         }
 
+        /// Moves what was added to the log while it was being moved, so that it begins anew.
+        ///
+        /// - Parameter code: What became of that move.
+        func finishCheckpoint(_ code: Int32, _ db: Database) {
+            // Nobody waits for it any more.
+            guard isCheckpointing else { return }
+            isCheckpointing = false
+            let code = code == SQLITE_OK ? Checkpointer.move(db) : code
+            walFrameCount.pointee = 0
+            // A reader in the way is no fault; a disk that takes no write must not be asked to keep another batch.
+            guard code != SQLITE_OK, code & 0xFF != SQLITE_BUSY, code & 0xFF != SQLITE_LOCKED else { return }
+            fault = StoreError(sqlite: code, db.sqliteConnection)
+        }
+
         func reader(_ db: Database) throws -> FactReader {
             if let facts { return facts }
             let made = try FactReader(db)
@@ -93,6 +111,8 @@ public final class SQLiteStore: Store {
 
     /// At how many frames the WAL is moved into the file; seldom, since every page moved is written a second time.
     static let standardCheckpointFrameCount: Int32 = 16_000
+    /// The log's greatest length, in ``checkpointFrameCount``.
+    private static let maximumLogLength: Int32 = 4
     private let checkpointFrameCount: Int32
 
     // MARK: Opening
@@ -189,6 +209,7 @@ public final class SQLiteStore: Store {
     private init(reader: some DatabaseReader) {
         self.reader = reader
         writer = nil
+        checkpointer = nil
         locks = []
         logger = Self.silent
         checkpointFrameCount = Self.standardCheckpointFrameCount
@@ -236,6 +257,7 @@ public final class SQLiteStore: Store {
                     return SQLITE_OK
                 }, hot.walFrameCount)
         }
+        checkpointer = locks.isEmpty ? nil : try Checkpointer(path: writer.path)
     }
 
     /// Makes a new database under another name and gives it its own when it is whole: a process that is killed meanwhile
@@ -522,12 +544,18 @@ public final class SQLiteStore: Store {
         let writer = try requireWriter()
         let hot = hot
         let limit = checkpointFrameCount
+        let checkpointer = checkpointer
         let logger = logger
         let touchedWins = touchedWins
         do {
             let isCheckpointDue = try await writer.writeWithoutTransaction { db in
+                // A disk that moves pages more slowly than batches come must not let the log grow for ever.
+                if hot.isCheckpointing, hot.walFrameCount.pointee >= Self.maximumLogLength * limit, let checkpointer {
+                    hot.finishCheckpoint(checkpointer.wait(), db)
+                }
                 if let fault = hot.fault { throw fault }
-                let isCheckpointDue = hot.walFrameCount.pointee >= limit
+                let isCheckpointDue = hot.walFrameCount.pointee >= limit && !hot.isCheckpointing
+                if isCheckpointDue { hot.isCheckpointing = true }
                 do {
                     let changes = try decided(hot, db)
                     // Most of the time a look at the clock finds nothing to do, and needs no right to write.
@@ -572,17 +600,12 @@ public final class SQLiteStore: Store {
         }
     }
 
-    /// Moves the WAL into the file before the next batch, while this one is being answered.
+    /// Moves the log into the file while batches go on being written to it.
     private func checkpointSoon() {
+        guard let checkpointer, let writer else { return }
         let hot = hot
-        let limit = checkpointFrameCount
-        writer?.asyncWriteWithoutTransaction { db in
-            guard hot.walFrameCount.pointee >= limit else { return }
-            let code = sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
-            hot.walFrameCount.pointee = 0
-            // A reader in the way is no fault; a disk that takes no write must not be asked to keep another batch.
-            guard code != SQLITE_OK, code & 0xFF != SQLITE_BUSY, code & 0xFF != SQLITE_LOCKED else { return }
-            hot.fault = StoreError(sqlite: code, db.sqliteConnection)
+        checkpointer.begin { code in
+            writer.asyncWriteWithoutTransaction { hot.finishCheckpoint(code, $0) }
         }
     }
 
@@ -594,6 +617,8 @@ public final class SQLiteStore: Store {
         if wasClosed { return }
         let hot = hot
         do {
+            // What it leaves to the writer comes before the writer's end.
+            try checkpointer?.close()
             if let writer {
                 try await writer.writeWithoutTransaction { db in
                     hot.facts = nil
@@ -629,6 +654,14 @@ public final class SQLiteStore: Store {
         } catch {
             throw StoreError(error)
         }
+    }
+
+    /// Waits until a move of the log into the file is over, if one has begun: for tests, in which each write has its place.
+    package func untilCheckpointed() async throws {
+        guard let checkpointer else { return }
+        _ = checkpointer.wait()
+        // Behind what is left to the writer.
+        try await requireWriter().writeWithoutTransaction { _ in }
     }
 
     /// What PRAGMA `name` says on the writing connection, for tests and checks.
