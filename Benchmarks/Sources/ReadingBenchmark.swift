@@ -27,12 +27,13 @@ struct ReadingBenchmark: Benchmark {
         let winners = (0..<winnerCount).map { _ in UserID("qq:\(generator.next() as UInt64)") }
         let waiting = (0..<queuedCount).map { _ in UserID("qq:\(generator.next() as UInt64)") }
         let clockAdvance = NIOLockedValueBox<Int64>(0)
+        let batchCount = NIOLockedValueBox(0)
         let store = try SQLiteStore(path: path)
         try await BenchActivity.bind(winners + waiting, in: store)
         let service = ActivityService(
             store: store, stored: try await store.load(), library: BenchActivity.library,
             clock: { BenchActivity.clock().advanced(bySeconds: clockAdvance.withLockedValue { $0 }) },
-            logger: Logger(label: "bench"))
+            logger: Logger(label: "bench"), onBatch: { _ in batchCount.withLockedValue { $0 += 1 } })
 
         let figures = try await withThrowingTaskGroup(of: Void.self, returning: [Figure].self) { group in
             group.addTask { try await service.run() }
@@ -41,9 +42,13 @@ struct ReadingBenchmark: Benchmark {
             let drawMicroseconds = drawing / Double(winnerCount) * 1_000_000
             try await fillQueue(waiting, service)
 
-            // The gate's next tick writes all who wait, in batches that a look would wait for. It comes now.
+            // The gate's next tick writes everybody, in batches that a look would wait for. It comes now, and is over when
+            // only the clock is left to be looked at.
             clockAdvance.withLockedValue { $0 = 60 }
-            try await Task.sleep(for: .seconds(2 + 10 * settings.scale))
+            repeat {
+                batchCount.withLockedValue { $0 = 0 }
+                try await Task.sleep(for: .seconds(2))
+            } while batchCount.withLockedValue { $0 } > 10
 
             let looks = looks(winners: winners, waiting: waiting)
             let (_, first) = try await timed { try await check(looks[0], service) }

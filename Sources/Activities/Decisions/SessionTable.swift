@@ -4,10 +4,12 @@ internal import TrafficGate
 /// Brings the gate's table up to date bit by bit, so that no batch waits for a crowd of sessions to be written.
 ///
 /// Every change of a session stands in the journal at once. The table follows from each tick on, some sessions a batch;
-/// once it holds all that a tick handed over, the journal up to that tick can go.
+/// once it holds all that a tick handed over, the journal up to that tick can go, some entries a batch as well.
 struct SessionTable: Sendable {
-    /// Sessions written in one batch.
-    static let sliceCount = 2048
+    /// Sessions written in one batch. Each is a page or two of the disk's, since they are not sorted by time.
+    static let sliceCount = 256
+    /// Entries of the journal that go with one batch: side by side on their pages, they take less.
+    static let journalSliceCount: Int64 = 2048
     /// Sessions that may have been touched before the table is brought up to date without a tick.
     static let maximumTouchedCount = 262_144
 
@@ -19,8 +21,14 @@ struct SessionTable: Sendable {
     private var journalNumber: Int64 = 0
     /// The journal's last number when ``unsaved`` was handed over.
     private var unsavedNumber: Int64 = 0
+    /// The journal may go up to here,
+    private var savedNumber: Int64 = 0
+    /// and has gone up to here.
+    private var forgottenNumber: Int64 = 0
 
-    var isBehind: Bool { savedCount < unsaved.count }
+    var isBehind: Bool { hasUnsaved || forgottenNumber < savedNumber }
+
+    private var hasUnsaved: Bool { savedCount < unsaved.count }
 
     /// Numbers the journal's next entries.
     mutating func writeJournal(_ entries: [Participant], to changes: inout Changes) {
@@ -34,27 +42,37 @@ struct SessionTable: Sendable {
     /// - Parameter touched: Sorted by session. Where some of an earlier call is not written yet, the later state
     ///   counts.
     mutating func save(_ touched: [Participant]) {
-        if isBehind {
-            var latest: [SessionID: Participant] = [:]
-            for participant in unsaved[savedCount...] { latest[participant.session] = participant }
-            for participant in touched { latest[participant.session] = participant }
-            unsaved = latest.values.sorted { $0.session < $1.session }
-        } else {
-            unsaved = touched
-        }
+        unsaved = Self.merge(unsaved[savedCount...], touched)
         savedCount = 0
         unsavedNumber = journalNumber
     }
 
-    /// Has the next few sessions written, and with the last of them the journal shortened.
+    /// Both of them, sorted by session as they are; of a session that is in both, the later state.
+    private static func merge(_ earlier: ArraySlice<Participant>, _ later: [Participant]) -> [Participant] {
+        if earlier.isEmpty { return later }
+        var merged: [Participant] = []
+        merged.reserveCapacity(earlier.count + later.count)
+        var earlier = earlier
+        for participant in later {
+            while let first = earlier.first, first.session < participant.session {
+                merged.append(first)
+                earlier.removeFirst()
+            }
+            if earlier.first?.session == participant.session { earlier.removeFirst() }
+            merged.append(participant)
+        }
+        return merged + earlier
+    }
+
+    /// Has the next few sessions written and, from the last of them on, the journal shortened.
     mutating func writeSlice(to changes: inout Changes) {
-        write(Self.sliceCount, to: &changes)
+        write(Self.sliceCount, journal: Self.journalSliceCount, to: &changes)
     }
 
     /// Has everything written, for the close.
     mutating func writeAll(_ touched: [Participant], to changes: inout Changes) {
         save(touched)
-        write(.max, to: &changes)
+        write(.max, journal: .max, to: &changes)
     }
 
     /// Forgets what would name an erased user, and the sessions that went with them.
@@ -63,14 +81,16 @@ struct SessionTable: Sendable {
         savedCount = 0
     }
 
-    private mutating func write(_ count: Int, to changes: inout Changes) {
-        let end = min(unsaved.count, savedCount + min(count, unsaved.count))
+    private mutating func write(_ count: Int, journal entryCount: Int64, to changes: inout Changes) {
+        let end = savedCount + min(count, unsaved.count - savedCount)
         changes.participants = Array(unsaved[savedCount..<end])
         savedCount = end
-        guard !isBehind, unsavedNumber > 0 else { return }
-        changes.savedJournalNumber = unsavedNumber
+        guard !hasUnsaved else { return }
+        savedNumber = max(savedNumber, unsavedNumber)
         unsaved = []
         savedCount = 0
-        unsavedNumber = 0
+        guard forgottenNumber < savedNumber else { return }
+        forgottenNumber += min(entryCount, savedNumber - forgottenNumber)
+        changes.savedJournalNumber = forgottenNumber
     }
 }
