@@ -410,17 +410,14 @@ public final class ActivityService: Service {
                 ahead.withLockedValue { $0?.decision = decision }
             }
         }
-        let result: Result<DecidedBatch, any Error>
-        do {
-            result = .success(try await write(batch, next: next))
-        } catch {
-            result = .failure(error)
+        func following() async -> DecidedBatch? {
+            await announcing?.value
+            return await ahead.withLockedValue { $0?.decision }?.value
         }
-        await announcing?.value
-        let following = await ahead.withLockedValue { $0?.decision }?.value
         do {
-            return (try result.get(), following)
+            return (try await write(batch, next: next), await following())
         } catch {
+            _ = await following()
             Self.fail(batch.entries + (ahead.withLockedValue { $0?.entries } ?? []), error)
             throw error
         }

@@ -89,9 +89,11 @@ final class RequestQueue: Sendable {
 
     /// The next batch if enough wait, without waiting for anybody; else nil.
     ///
-    /// - Parameter ahead: Requests that are being made durable. Together with those that wait they are shared out evenly:
-    ///   whoever asks again as soon as they are answered would otherwise all come in every other batch, and nothing
-    ///   would be left to decide during the one between.
+    /// - Parameters:
+    ///   - ahead: Requests that are being made durable. Together with those that wait they are shared out evenly: whoever
+    ///     asks again as soon as they are answered would otherwise all come in every other batch, and nothing would be left
+    ///     to decide during the one between.
+    ///   - minimum: At least 1. Where fewer wait, they go on waiting.
     func takeWaiting(behind ahead: Int, atLeast minimum: Int) -> [Entry]? {
         state.withLockedValue { state in
             let count = state.entries.count

@@ -30,7 +30,7 @@ public protocol Store: Sendable {
     /// ``facts(for:)``, the changes that `decide` gives for them, and ``write(_:next:)``: for a batch that nothing was on its
     /// way before. An engine with a thread of its own does all three there, and nobody waits for a thread in between.
     ///
-    /// - Parameter decide: Called at most once. Must not block.
+    /// - Parameter decide: Called once, unless something fails before. Must not block.
     /// - Throws: As ``write(_:next:)``.
     func transact(
         _ query: FactQuery, next: @escaping @Sendable () -> FactRequest?,
