@@ -1,27 +1,33 @@
-import Activities
 import Basics
 import TestSupport
 import Testing
 import TrafficGate
 
+@testable import Activities
+
 /// The gate's table follows its journal, and is never ahead of it.
 @Suite struct SessionTableTests {
     private let start = Instant(milliseconds: 1_802_232_000_000)
 
-    private func machine(sessions: [Participant]) -> ActivityStateMachine {
+    private func machine(sessions: [Participant], maximumCount: Int = 1) -> ActivityStateMachine {
         ActivityStateMachine(
             StoredState(
                 activities: [], participants: sessions,
-                configuration: [ConfigurationRow(key: "max_concurrent_users", value: "1", isActive: true)],
+                configuration: [
+                    ConfigurationRow(key: "max_concurrent_users", value: "\(maximumCount)", isActive: true),
+                    ConfigurationRow(key: "rush_hour_max_users", value: "\(maximumCount)", isActive: true),
+                ],
                 erasureKey: [UInt8](repeating: 0, count: 32)),
             now: start)
     }
 
-    private func look(_ machine: inout ActivityStateMachine, after seconds: Int64) -> Changes {
+    private func look(
+        _ machine: inout ActivityStateMachine, after seconds: Int64, deciding items: [BatchItem] = []
+    ) -> Changes {
         var entropy = SeededGenerator(seed: 1)
         let now = start.advanced(bySeconds: seconds)
-        _ = machine.prepare([], now: now, entropy: &entropy)
-        return machine.decide([], facts: Facts(), now: now, entropy: &entropy).0
+        _ = machine.prepare(items, now: now, entropy: &entropy)
+        return machine.decide(items, facts: Facts(), now: now, entropy: &entropy).0
     }
 
     /// A kill between two slices must not bring back a session that a tick had ended or moved.
@@ -75,29 +81,47 @@ import TrafficGate
     }
 
     /// What the earlier tick has not had written yet counts as the later one left it.
-    @Test func aTickOverTakesTheOneBefore() throws {
+    @Test func aTickOvertakesTheOneBefore() throws {
+        // Given a crowd that a tick ends, and half of which comes again before its end is written
         let count = 2000
+        let ids = (0..<count).map { SessionID("web:\($0)") }
         var machine = machine(
-            sessions: (0..<count).map {
-                // Every other one is heard of a little later, and expires later.
-                Participant(
-                    session: SessionID("qq:\($0)"), user: UserID("qq:\($0)"), joinTime: start,
-                    lastHeartbeat: start.advanced(bySeconds: Int64($0 % 2) * 60), status: .active)
-            })
-        var table: [SessionID: ParticipantStatus] = [:]
-        var writtenCount = 0
-        func write(_ changes: Changes) {
-            writtenCount += changes.participants.count
-            for participant in changes.participants { table[participant.session] = participant.status }
-            #expect(changes.participants.map(\.session) == changes.participants.map(\.session).sorted())
+            sessions: ids.map { Participant(session: $0, joinTime: start, lastHeartbeat: start, status: .active) },
+            maximumCount: count)
+        let first = look(&machine, after: 90).participants
+        let again = Set(ids.sorted().suffix(count / 2))
+        let joins = again.map {
+            BatchItem.session(SessionRequest(session: $0, action: .join(user: nil, ipAddress: nil)))
         }
-        // When a second tick comes in the middle of what the first one has to write
-        write(look(&machine, after: 90))
-        write(look(&machine, after: 90))
-        #expect(writtenCount == 512)
-        repeat { write(look(&machine, after: 150)) } while machine.hasUnsavedSessions
-        // Then everybody is there as they are at last
-        #expect(table.count == count)
-        #expect(table.values.allSatisfy { $0 == .expired })
+        let between = look(&machine, after: 91, deciding: joins).participants
+
+        // When the next tick comes
+        var second: [Participant] = []
+        repeat { second += look(&machine, after: 121).participants } while machine.hasUnsavedSessions
+
+        // Then each is written once more, in order, and as they are at last
+        #expect((first + between).map(\.session) == Array(ids.sorted().prefix(512)))
+        #expect((first + between).allSatisfy { $0.status == .expired })
+        #expect(second.map(\.session) == Array(ids.sorted().dropFirst(512)))
+        #expect(second.allSatisfy { $0.status == (again.contains($0.session) ? .active : .expired) })
+    }
+
+    /// However many come with each batch, what the table lacks does not grow without an end.
+    @Test func theFurtherBehindTheMoreGoesWithABatch() throws {
+        var table = SessionTable()
+        let count = 100_000
+        table.save(
+            (0..<count).map {
+                Participant(
+                    session: SessionID(String(count + $0)), joinTime: start, lastHeartbeat: start, status: .active)
+            })
+        var left = count
+        while left > 0 {
+            var changes = Changes()
+            table.writeSlice(to: &changes)
+            #expect(changes.participants.count == min(left, max(256, left / 64)))
+            left -= changes.participants.count
+        }
+        #expect(!table.isBehind)
     }
 }

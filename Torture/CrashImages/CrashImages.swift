@@ -61,11 +61,15 @@ public struct CrashImages: Sendable {
     private static let wholeInterval = 10
 
     private let fault: DiskFault
+    private let isOverlapping: Bool
     /// A run stops after so many failures.
     private let maximumFailureCount: Int
 
-    public init(fault: DiskFault = .none, maximumFailureCount: Int = 3) {
+    /// - Parameter isOverlapping: Whether the log is moved into the file beside the batches, as in life. No seed repeats
+    ///   then.
+    public init(fault: DiskFault = .none, isOverlapping: Bool = false, maximumFailureCount: Int = 3) {
         self.fault = fault
+        self.isOverlapping = isOverlapping
         self.maximumFailureCount = maximumFailureCount
     }
 
@@ -94,7 +98,7 @@ public struct CrashImages: Sendable {
     }
 
     private func run(_ numbers: Range<Int>, ofWorkload seed: UInt64, _ report: inout CrashImageReport) async throws {
-        let workload = try await CrashWorkload.run(seed: seed, fault: fault)
+        let workload = try await CrashWorkload.run(seed: seed, fault: fault, isOverlapping: isOverlapping)
         report.seeds.append(seed)
         report.promiseCount += workload.promises.count
         workload.count(&report)

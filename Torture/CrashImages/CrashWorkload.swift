@@ -45,6 +45,8 @@ final class CrashWorkload {
     }
 
     let fault: DiskFault
+    /// Whether the log is moved into the file beside the batches, as in life. No seed repeats then.
+    private let isOverlapping: Bool
     private let folder: String
     private var path: String { folder + "/hongbao.db" }
     private var random: SeededGenerator
@@ -64,8 +66,8 @@ final class CrashWorkload {
     /// Runs the whole event.
     ///
     /// - Throws: ``BrokenPromise`` when a message that was delivered again is answered otherwise.
-    static func run(seed: UInt64, fault: DiskFault) async throws -> RecordedWorkload {
-        let workload = try await CrashWorkload(seed: seed, fault: fault)
+    static func run(seed: UInt64, fault: DiskFault, isOverlapping: Bool) async throws -> RecordedWorkload {
+        let workload = try await CrashWorkload(seed: seed, fault: fault, isOverlapping: isOverlapping)
         defer { try? FileManager.default.removeItem(atPath: workload.folder) }
         try await workload.run()
         return RecordedWorkload(
@@ -73,8 +75,9 @@ final class CrashWorkload {
             acknowledgements: workload.commitsOnly())
     }
 
-    private init(seed: UInt64, fault: DiskFault) async throws {
+    private init(seed: UInt64, fault: DiskFault, isOverlapping: Bool) async throws {
         self.fault = fault
+        self.isOverlapping = isOverlapping
         random = SeededGenerator(seed: seed)
         folder = try MemoryFolder.make()
         let path = folder + "/hongbao.db"
@@ -167,8 +170,7 @@ final class CrashWorkload {
         let decided = try await running.store.transact(query) { facts in
             core.withLockedValue { $0.machine.decide(items, facts: facts, now: now, entropy: &$0.entropy) }
         }
-        // Beside the next batch it would write now here, now there, and no seed would repeat.
-        try await running.store.untilCheckpointed()
+        if !isOverlapping { try await running.store.untilCheckpointed() }
         return decided
     }
 

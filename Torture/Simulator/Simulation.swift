@@ -8,7 +8,7 @@ internal import TrafficGate
 /// A whole event under one seed: the real service, queue and batches included, on a store in memory that fails, on
 /// virtual time; a witness compares after every batch.
 ///
-/// Everything happens on the task that calls, in an order that follows from the seed alone, so a seed repeats.
+/// Everything happens on the task that calls, or while that waits, in an order that follows from the seed alone, so a seed repeats.
 public struct Simulation {
     /// What happened in one simulation, or in several.
     public struct Tally: Hashable, Sendable {

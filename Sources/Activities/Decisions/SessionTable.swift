@@ -6,10 +6,12 @@ internal import TrafficGate
 /// Every change of a session stands in the journal at once. The table follows from each tick on, some sessions a batch;
 /// once it holds all that a tick handed over, the journal up to that tick can go, some entries a batch as well.
 struct SessionTable: Sendable {
-    /// Sessions written in one batch. Each is a page or two of the disk's, since they are not sorted by time.
+    /// Sessions written in one batch, at least. Each is a page or two of the disk's, since they are not sorted by time.
     static let sliceCount = 256
-    /// Entries of the journal that go with one batch: side by side on their pages, they take less.
+    /// Entries of the journal that go with one batch, at least: side by side on their pages, they take less.
     static let journalSliceCount: Int64 = 2048
+    /// One part in so many of what is left, where that is more: however many come with each batch, the table keeps up.
+    static let sliceShare = 64
     /// Sessions that may have been touched before the table is brought up to date without a tick.
     static let maximumTouchedCount = 262_144
 
@@ -21,9 +23,9 @@ struct SessionTable: Sendable {
     private var journalNumber: Int64 = 0
     /// The journal's last number when ``unsaved`` was handed over.
     private var unsavedNumber: Int64 = 0
-    /// The journal may go up to here,
+    /// The journal's last number of which the table has everything.
     private var savedNumber: Int64 = 0
-    /// and has gone up to here.
+    /// The journal's last number that is gone.
     private var forgottenNumber: Int64 = 0
 
     var isBehind: Bool { hasUnsaved || forgottenNumber < savedNumber }
@@ -66,7 +68,10 @@ struct SessionTable: Sendable {
 
     /// Has the next few sessions written and, from the last of them on, the journal shortened.
     mutating func writeSlice(to changes: inout Changes) {
-        write(Self.sliceCount, journal: Self.journalSliceCount, to: &changes)
+        write(
+            max(Self.sliceCount, (unsaved.count - savedCount) / Self.sliceShare),
+            journal: max(Self.journalSliceCount, (savedNumber - forgottenNumber) / Int64(Self.sliceShare)), to: &changes
+        )
     }
 
     /// Has everything written, for the close.

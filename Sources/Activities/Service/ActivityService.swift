@@ -287,7 +287,8 @@ public final class ActivityService: Service {
         }
     }
 
-    /// Each batch is announced when the next is on its way to the store: as long as that is idle, everybody waits.
+    /// A batch behind which another was decided is announced when that is on its way to the store: as long as the store is
+    /// idle, everybody waits. Any other is announced at once.
     private func processAll() async throws {
         try await failingAll {
             while let entries = await queue.take() {

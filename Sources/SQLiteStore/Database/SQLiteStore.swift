@@ -6,7 +6,7 @@ public import Logging
 internal import Lottery
 internal import NIOConcurrencyHelpers
 
-/// Everything in one SQLite file: one connection writes, others read.
+/// Everything in one SQLite file: one connection writes, others read, and one moves the log into the file.
 ///
 /// A batch is one transaction under `synchronous=FULL`, so what ``write(_:next:)`` returned for is on disk. The first
 /// fault of a write ends the store: whatever the file then holds is found out by opening it again.
@@ -81,8 +81,6 @@ public final class SQLiteStore: Store {
         ///
         /// - Parameter code: What became of that move.
         func finishCheckpoint(_ code: Int32, _ db: Database) {
-            // Nobody waits for it any more.
-            guard isCheckpointing else { return }
             isCheckpointing = false
             let code = code == SQLITE_OK ? Checkpointer.move(db) : code
             walFrameCount.pointee = 0
@@ -111,7 +109,8 @@ public final class SQLiteStore: Store {
 
     /// At how many frames the WAL is moved into the file; seldom, since every page moved is written a second time.
     static let standardCheckpointFrameCount: Int32 = 16_000
-    /// The log's greatest length, in ``checkpointFrameCount``.
+    /// How long the log may become before the writer waits for it to be moved, in multiples of ``checkpointFrameCount``.
+    /// Longer only while somebody reads an old part of it.
     private static let maximumLogLength: Int32 = 4
     private let checkpointFrameCount: Int32
 
@@ -549,13 +548,13 @@ public final class SQLiteStore: Store {
         let touchedWins = touchedWins
         do {
             let isCheckpointDue = try await writer.writeWithoutTransaction { db in
-                // A disk that moves pages more slowly than batches come must not let the log grow for ever.
-                if hot.isCheckpointing, hot.walFrameCount.pointee >= Self.maximumLogLength * limit, let checkpointer {
-                    hot.finishCheckpoint(checkpointer.wait(), db)
+                // A disk that moves pages more slowly than batches come must not let the log grow for ever. What is left to
+                // the writer then comes before the next batch.
+                if hot.isCheckpointing, hot.walFrameCount.pointee >= Self.maximumLogLength * limit {
+                    checkpointer?.wait()
                 }
                 if let fault = hot.fault { throw fault }
                 let isCheckpointDue = hot.walFrameCount.pointee >= limit && !hot.isCheckpointing
-                if isCheckpointDue { hot.isCheckpointing = true }
                 do {
                     let changes = try decided(hot, db)
                     // Most of the time a look at the clock finds nothing to do, and needs no right to write.
@@ -567,6 +566,7 @@ public final class SQLiteStore: Store {
                     // Durable, and nobody has been told: from here on it counts as issued.
                     if !changes.ledger.isEmpty { try hot.heads?.note(changes.ledger) }
                     if !changes.statistics.isEmpty { hot.heads?.synchronize() }
+                    if isCheckpointDue { hot.isCheckpointing = true }
                     return isCheckpointDue
                 } catch {
                     if db.isInsideTransaction { try? db.rollback() }
@@ -659,7 +659,7 @@ public final class SQLiteStore: Store {
     /// Waits until a move of the log into the file is over, if one has begun: for tests, in which each write has its place.
     package func untilCheckpointed() async throws {
         guard let checkpointer else { return }
-        _ = checkpointer.wait()
+        checkpointer.wait()
         // Behind what is left to the writer.
         try await requireWriter().writeWithoutTransaction { _ in }
     }
