@@ -91,7 +91,7 @@ struct SessionTable: Sendable {
         changes.participants = Array(unsaved[savedCount..<end])
         savedCount = end
         guard !hasUnsaved else { return }
-        savedNumber = max(savedNumber, unsavedNumber)
+        savedNumber = unsavedNumber
         unsaved = []
         savedCount = 0
         guard forgottenNumber < savedNumber else { return }

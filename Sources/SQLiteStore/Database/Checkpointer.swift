@@ -27,8 +27,7 @@ struct Checkpointer: Sendable {
 
     /// SQLite does so with the last frame of the log, which is the writer's to move: it would wait for all of them.
     private static func synchronizeFile(_ db: Database) -> Int32 {
-        var file: UnsafeMutablePointer<sqlite3_file>?
-        sqlite3_file_control(db.sqliteConnection, "main", SQLITE_FCNTL_FILE_POINTER, &file)
+        let file = db.file
         return file?.pointee.pMethods?.pointee.xSync?(file, SQLITE_SYNC_NORMAL) ?? SQLITE_OK
     }
 

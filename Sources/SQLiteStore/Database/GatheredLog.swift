@@ -28,9 +28,7 @@ struct GatheredLog {
     /// Has everything that `db` writes to its log gathered, until the log is closed. Does nothing for a database without
     /// one.
     static func begin(_ db: Database) {
-        var file: UnsafeMutablePointer<sqlite3_file>?
-        sqlite3_file_control(db.sqliteConnection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file)
-        guard let file, let original = file.pointee.pMethods else { return }
+        guard let file = db.log, let original = file.pointee.pMethods else { return }
         let log = UnsafeMutablePointer<GatheredLog>.allocate(capacity: 1)
         log.initialize(to: GatheredLog(original))
         file.pointee.pMethods = UnsafeRawPointer(log).assumingMemoryBound(to: sqlite3_io_methods.self)

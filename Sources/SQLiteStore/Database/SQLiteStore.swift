@@ -294,10 +294,7 @@ public final class SQLiteStore: Store {
         try writer.writeWithoutTransaction { db in
             // Within a transaction, so that no other program writes to the log meanwhile.
             try db.inTransaction(.immediate) {
-                var file: UnsafeMutablePointer<sqlite3_file>?
-                // SQLite's own descriptor: closing another one would drop the locks that SQLite holds.
-                sqlite3_file_control(db.sqliteConnection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file)
-                if let file { try rewrite(file, db) }
+                if let log = db.log { try rewrite(log, db) }
                 return .rollback
             }
         }
