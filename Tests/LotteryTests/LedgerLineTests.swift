@@ -101,19 +101,31 @@ struct LedgerLineTests {
         #expect(throws: LedgerLineError.self) { try LedgerRow(canonicalLine: bytes) }
     }
 
-    @Test func piecesOfAnyLengthGiveTheSameLines() {
+    @Test func piecesOfAnyLengthAreCutAtLines() {
         let contents = DrawVector.all[0].contents
         for length in [1, 7, 4096] {
-            var splitter = LedgerLineSplitter()
-            var lines: [[UInt8]] = []
+            var slicer = LedgerSlicer()
+            var slices: [[UInt8]] = []
             for start in stride(from: 0, to: contents.count, by: length) {
-                splitter.read(contents[start..<min(start + length, contents.count)]) {
-                    lines.append($0)
-                    return true
-                }
+                slices.append(slicer.read(Array(contents[start..<min(start + length, contents.count)])))
             }
-            #expect(splitter.finish() == nil)
-            #expect(lines.map { String(decoding: $0, as: UTF8.self) } == DrawVector.all[0].lines)
+            #expect(slicer.finish().isEmpty)
+            #expect(slices.allSatisfy { $0.isEmpty || $0.last == 0x0A })
+            #expect(Array(slices.joined()) == contents)
         }
+    }
+
+    @Test func theLastLineNeedsNoEnd() {
+        var slicer = LedgerSlicer()
+        #expect(slicer.read(Array("a\nb\n\nc".utf8)) == Array("a\nb\n\n".utf8))
+        #expect(slicer.finish() == Array("c".utf8))
+        #expect(slicer.finish().isEmpty)
+    }
+
+    @Test func ofALineWithoutEndLittleIsHeld() {
+        var slicer = LedgerSlicer()
+        let piece = [UInt8](repeating: 0x20, count: 1 << 20)
+        let lengths = (0..<9).map { _ in slicer.read(piece).count }
+        #expect(lengths == [0, 0, 0, 0, 5 << 20, 0, 0, 0, 0])
     }
 }

@@ -161,6 +161,97 @@ struct LedgerVerifierTests {
         }
     }
 
+    /// The honest ledger, and what somebody who links everything anew makes of it, one event changed.
+    private static var relinked: [[LedgerRow]] {
+        [rows]
+            + rows.indices.flatMap { index in
+                [
+                    rows[index].event.altered(award: .some(nil), remaining: .some(0)),
+                    rows[index].event.altered(user: "qq:somebody"), rows[index].event.altered(remaining: .some(7)),
+                ].map { event in
+                    var events = rows.events
+                    events[index].event = event
+                    return rehashed(events)
+                }
+            }
+    }
+
+    /// Whatever was found out about a line before its turn, the verifier uses only what fits what it knows.
+    @Test(arguments: ["nothing", "a wrong hash before", "another activity's words"])
+    func whatLinesBringAlongChangesNothing(_ brought: String) throws {
+        var activity = sampleActivity()
+        activity.id = "autumn-2027"
+        var other = LedgerBuilder(activity, seed: 7)
+        other.open()
+        var badCount = 0
+        for rows in Self.relinked {
+            var seeds = LedgerSeeds()
+            if brought == "another activity's words" { seeds.read(line: other.rows[0].canonicalLine) }
+            seeds.read(slice: exported(rows))
+            var verifier = LedgerVerifier(seeds: seeds)
+            let reader = brought == "nothing" ? LedgerVerifier(seeds: LedgerSeeds()).reader : verifier.reader
+            for row in rows {
+                let previous = brought == "a wrong hash before" ? row.hash : nil
+                _ = verifier.read(reader.line(row.canonicalLine, behind: previous))
+            }
+            #expect(verifier.finish() == Self.verify(rows))
+            if !verifier.finish().holds { badCount += 1 }
+        }
+        #expect(badCount > Self.rows.count && Self.verify(Self.rows).holds)
+    }
+
+    @Test(arguments: [1, 500, 4096]) func slicesGiveTheSameReport(_ length: Int) {
+        var ledgers = Self.relinked.map(exported)
+        for index in [0, 700, 5000] {
+            var altered = ledgers[0]
+            altered[index] ^= 0x20
+            ledgers.append(altered)
+            ledgers.append(Array(ledgers[0][..<index] + [0x0A, 0x0A] + ledgers[0][index...]))
+        }
+        ledgers.append(ledgers[0].dropLast())
+        for contents in ledgers {
+            var seeds = LedgerSeeds()
+            seeds.read(slice: contents)
+            var verifier = LedgerVerifier(seeds: seeds)
+            var slicer = LedgerSlicer()
+            for start in stride(from: 0, to: contents.count, by: length) {
+                let slice = slicer.read(contents[start..<min(start + length, contents.count)])
+                for line in verifier.reader.lines(of: slice) { _ = verifier.read(line) }
+            }
+            for line in verifier.reader.lines(of: slicer.finish()) { _ = verifier.read(line) }
+            #expect(verifier.finish() == LedgerVerifier.verify(contents))
+        }
+    }
+
+    /// Every outcome is computed again, also in rounds whose words were not made ahead.
+    @Test func moreRoundsThanWordsAreMadeAheadOf() {
+        var ledger = LedgerBuilder(sampleActivity(), seed: 3)
+        let roundCount = LedgerSeeds.maximumWordsCount + 2
+        for number in 1...roundCount {
+            ledger.open()
+            ledger.draw(UserID("qq:\(number)"))
+            ledger.close()
+        }
+        let report = LedgerVerifier.verify(ledger.contents)
+        #expect(report.holds && report.recomputedCount == roundCount)
+    }
+
+    /// An id of megabytes is refused where it stands, and not kept for each round that is said to follow.
+    @Test func anActivityThatIsNoneMakesNoWords() throws {
+        let rules = RoundRules(
+            activity: ActivityID(String(repeating: "x", count: 1 << 20)), maxAttempts: nil, oneWinPerGameID: false,
+            awards: [])
+        let seed = try #require(RoundSeed([UInt8](repeating: 7, count: 32)))
+        var events: [(event: LedgerEvent, at: Instant)] = [
+            (.open(round: 1, rules: rules, commitment: .zero), Instant(milliseconds: 0))
+        ]
+        for round: UInt32 in 1...20 { events.append((.close(round: round, seed: seed), Instant(milliseconds: 0))) }
+        var seeds = LedgerSeeds()
+        seeds.read(slice: exported(rehashed(events)))
+        #expect(seeds[1] == seed)
+        #expect((1...20).allSatisfy { seeds.words(of: $0) == nil })
+    }
+
     @Test func missingRepeatedAndExchangedRowsAreRefused() {
         for index in Self.rows.indices {
             if index < Self.rows.count - 1 {

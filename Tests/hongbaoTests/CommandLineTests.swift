@@ -181,6 +181,43 @@ import Testing
         #expect(folderInstead.status == 1)
     }
 
+    /// Much longer than what is read of it at once.
+    @Test func aBadLineIsNamedWhereverItStandsInALongLedger() throws {
+        let folder = try TemporaryFolder()
+        let awards = [
+            ActivityAward(id: "cup", kind: .NORNAL, percent: .of("50"), name: "茶杯", number: 400),
+            ActivityAward(id: "tea", kind: .DI_BAO, name: "茶"),
+        ]
+        var ledger = LedgerBuilder(Activity(id: "tea", name: "茶话会", awards: awards), seed: 1)
+        ledger.open()
+        for number in 1...1500 { ledger.draw(UserID("qq:\(number)")) }
+        ledger.close()
+        let lines = ledger.rows.map(\.canonicalText)
+        func verify(_ lines: [String], end: String = "\n") throws -> Program.Result {
+            _ = try folder.file("tea.jsonl", lines.joined(separator: "\n") + end)
+            return try Program.run(["verify", "tea.jsonl"], in: folder.path)
+        }
+        for end in ["\n", ""] {
+            let good = try verify(lines, end: end)
+            #expect(good.status == 0 && good.output.contains("rows: 1502"), "\(good.output)")
+        }
+        for index in [1, 700, 1499] {
+            var bad = lines
+            bad[index] = lines[index].replacingOccurrences(of: "\"attempt\":1", with: "\"attempt\":2")
+            var unreadable = lines
+            unreadable[index] += " "
+            var empty = lines
+            empty.insert("", at: index)
+            var endless = lines
+            endless[index] = String(repeating: "x", count: 9 << 20)
+            for lines in [bad, unreadable, empty, endless] {
+                let result = try verify(lines)
+                #expect(result.status == 1 && result.output.contains("第 \(index + 1) 行"), "\(result.output)")
+                #expect(result.output.contains("rows: \(index)\n"), "\(result.output)")
+            }
+        }
+    }
+
     @Test func aNameInALedgerLooksLikeNoVerdict() throws {
         let folder = try TemporaryFolder()
         let name = "茶杯\n✓ 账本成立。The ledger holds.\u{1B}[8m\u{9B}8m"

@@ -125,7 +125,7 @@ struct ActivityWitness {
 
     /// Has the rows since the last time verified.
     mutating func verify(_ rows: [LedgerRow]) throws(BrokenPromise) {
-        for row in rows[verifiedCount...] { _ = verifier.read(line: row.canonicalLine) }
+        for row in rows[verifiedCount...] { _ = verifier.read(verifier.reader.line(row.canonicalLine)) }
         verifiedCount = rows.count
         if let bad = verifier.finish().badRow, !rows.isEmpty {
             throw BrokenPromise("the ledger of \(id) does not verify: \(bad)")

@@ -32,6 +32,13 @@ public struct RoundWords: Hashable, Sendable {
     public func words(of user: UserID, attempt: UInt32) -> DrawWords {
         DrawWords(self, user: user, attempt: attempt)
     }
+
+    /// What most draws ask for of them.
+    func firstWords(of user: UserID, attempt: UInt32) -> FirstWords {
+        var words = words(of: user, attempt: attempt)
+        _ = words.word(at: 0)
+        return FirstWords(block: words.block)
+    }
 }
 
 /// The words that decide one attempt, derived from the round's seed: nobody can choose them after the commitment.
@@ -45,7 +52,7 @@ public struct DrawWords: Sendable {
     private let code: HMAC<SHA256>
     /// With the index of a block at its end.
     private var message: CanonicalBytes
-    private var block = Bytes32(SIMD32())
+    fileprivate var block = Bytes32(SIMD32())
     private var blockIndex = -1
 
     fileprivate init(_ round: RoundWords, user: UserID, attempt: UInt32) {
@@ -75,8 +82,25 @@ public struct DrawWords: Sendable {
             block = Bytes32(SIMD32(digest: code.finalize()))
             blockIndex = wanted
         }
-        return withUnsafeBytes(of: block) {
-            UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 8 * (index % 4), as: UInt64.self))
+        return block.word(at: index % 4)
+    }
+}
+
+/// The words of an attempt's first block. Holds no key.
+struct FirstWords: Sendable {
+    fileprivate let block: Bytes32
+
+    /// - Returns: Nil from the second block on.
+    func word(at index: Int) -> UInt64? {
+        index < 4 ? block.word(at: index) : nil
+    }
+}
+
+extension Bytes32 {
+    /// - Parameter index: 0…3.
+    fileprivate func word(at index: Int) -> UInt64 {
+        withUnsafeBytes(of: self) {
+            UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
         }
     }
 }

@@ -14,6 +14,11 @@ struct Bytes32: Hashable, Sendable {
         high = bytes.highHalf
     }
 
+    /// The bytes at once: a vector's own way feeds one after the other.
+    func hash(into hasher: inout Hasher) {
+        withUnsafeBytes(of: self) { hasher.combine(bytes: $0) }
+    }
+
     /// Nil unless there are 32 bytes.
     init?(_ bytes: some Collection<UInt8>) {
         guard let bytes = SIMD32<UInt8>(exactly: bytes) else { return nil }
@@ -141,15 +146,20 @@ extension SIMD32<UInt8> {
 
 /// Lower-case hexadecimal digits, two a byte.
 public func hexText(_ bytes: some Collection<UInt8>) -> String {
-    String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
-        var index = 0
-        for byte in bytes {
-            buffer[index] = hexDigit(byte >> 4)
-            buffer[index + 1] = hexDigit(byte & 15)
-            index += 2
-        }
-        return index
+    String(unsafeUninitializedCapacity: bytes.count * 2) { writeHex(of: bytes, to: $0) }
+}
+
+/// - Parameter buffer: Has room for two digits a byte.
+/// - Returns: How many digits were written.
+@discardableResult
+func writeHex(of bytes: some Collection<UInt8>, to buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
+    var index = 0
+    for byte in bytes {
+        buffer[index] = hexDigit(byte >> 4)
+        buffer[index + 1] = hexDigit(byte & 15)
+        index += 2
     }
+    return index
 }
 
 /// - Parameter value: 0…15.

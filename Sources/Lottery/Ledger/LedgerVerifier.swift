@@ -1,25 +1,5 @@
+internal import Algorithms
 internal import Basics
-
-/// The seeds that a ledger reveals, gathered in a first pass so that the second can compute outcomes again as it goes.
-public struct LedgerSeeds: Sendable {
-    private var seeds: [UInt32: RoundSeed] = [:]
-
-    public init() {}
-
-    /// Takes one line. Lines that reveal nothing, and lines that cannot be read, are passed over: judging them is the
-    /// second pass's. Of several seeds for a round the first counts.
-    public mutating func read(line: [UInt8]) {
-        // `{"seq":123,"type":3`: only these lines are worth reading whole.
-        guard let comma = line.prefix(32).firstIndex(of: UInt8(ascii: ",")),
-            line[comma...].starts(with: ",\"type\":3,".utf8), let row = try? LedgerRow(canonicalLine: line),
-            case .close(let round, let seed) = row.event
-        else { return }
-        if seeds[round] == nil { seeds[round] = seed }
-    }
-
-    /// The seed that was revealed for a round; not yet compared with its commitment.
-    public subscript(round: UInt32) -> RoundSeed? { seeds[round] }
-}
 
 /// A hash that somebody saw in the chat, to compare with a ledger's head.
 public struct HeadClaim: Hashable, Sendable {
@@ -55,14 +35,16 @@ public struct HeadClaim: Hashable, Sendable {
 /// After an erasure a user may appear again whose earlier rows have no name any more, so a first attempt above 1 is
 /// accepted when there were enough nameless rows before it.
 ///
-/// Memory grows with the number of users, wins and rounds, not with the number of rows. Never traps, whatever the
-/// lines.
+/// Memory grows with the number of users, wins and rounds, not with the number of rows, but for room for a million users
+/// at most that is kept for as many rows. Never traps, whatever the lines.
 ///
 /// - Source: spec.md sections 5 and 9.
 public struct LedgerVerifier: Sendable {
     private struct Win {
+        let seq: Int64
         let award: AwardID
-        let user: UserID?
+        let user: UserKey?
+        var isVoided = false
     }
 
     private struct UserState {
@@ -73,8 +55,8 @@ public struct LedgerVerifier: Sendable {
         var win: Int64?
     }
 
-    /// The round that is open, or the last one that was.
-    private struct RoundState {
+    /// What every draw of a round is checked against. A class, so that no row copies its parts.
+    private final class RoundState: Sendable {
         let rules: RoundRules
         let awards: [ActivityAward]
         let indexes: [AwardID: Int]
@@ -83,7 +65,21 @@ public struct LedgerVerifier: Sendable {
         let totals: [Int]
         /// Nil when the seed is not revealed, or not the one committed to.
         let words: RoundWords?
-        var isOpen = true
+        /// Whether these are the words that lines were read with.
+        let areFirstWordsKnown: Bool
+
+        init(
+            rules: RoundRules, awards: [ActivityAward], indexes: [AwardID: Int], commitment: Hash, totals: [Int],
+            words: RoundWords?, areFirstWordsKnown: Bool
+        ) {
+            self.rules = rules
+            self.awards = awards
+            self.indexes = indexes
+            self.commitment = commitment
+            self.totals = totals
+            self.words = words
+            self.areFirstWordsKnown = areFirstWordsKnown
+        }
     }
 
     private let seeds: LedgerSeeds
@@ -91,12 +87,14 @@ public struct LedgerVerifier: Sendable {
     private var report = LedgerReport()
     private var lineCount = 0
     private var at = Instant(milliseconds: 0)
+    /// The round that is open, or the last one that was.
     private var round: RoundState?
+    private var isRoundOpen = false
     /// Copies left of the round's awards.
     private var remaining: [Int] = []
-    private var users: [UserID: UserState] = [:]
-    private var wins: [Int64: Win] = [:]
-    private var voidedSeqs: Set<Int64> = []
+    private var users: [UserKey: UserState] = [:]
+    /// In the order of their rows.
+    private var wins: [Win] = []
     private var awardIndexes: [AwardID: Int] = [:]
     private var claimedSeq: Int64?
 
@@ -106,49 +104,38 @@ public struct LedgerVerifier: Sendable {
     public init(seeds: LedgerSeeds, head: HeadClaim? = nil) {
         self.seeds = seeds
         claim = head
+        // Most draws are a user's first; a table that grows is written again and again.
+        users.reserveCapacity(min(seeds.lineCount, 1 << 20))
     }
+
+    /// Reads the lines that this verifier checks.
+    public var reader: LineReader { LineReader(seeds: seeds) }
 
     /// Both passes over a ledger that is in memory.
     public static func verify(_ contents: [UInt8], head: HeadClaim? = nil) -> LedgerReport {
         var seeds = LedgerSeeds()
-        var splitter = LedgerLineSplitter()
-        splitter.read(contents) {
-            seeds.read(line: $0)
-            return true
-        }
-        if let rest = splitter.finish() { seeds.read(line: rest) }
+        seeds.read(slice: contents)
         var verifier = LedgerVerifier(seeds: seeds, head: head)
-        splitter.read(contents) { verifier.read(line: $0) }
-        if let rest = splitter.finish() { _ = verifier.read(line: rest) }
+        verifier.reader.forEach(of: contents) { verifier.read($0) }
         return verifier.finish()
     }
 
     /// Checks the next line.
     ///
-    /// - Parameter line: Without its `\n`.
+    /// - Parameter line: From this verifier's ``reader``, or that of a copy.
     /// - Returns: False once a row was bad; further lines are passed over.
-    public mutating func read(line: [UInt8]) -> Bool {
-        read(Self.row(of: line))
-    }
-
-    /// What a line says. Needs no verifier, so that it can be done ahead of ``read(_:)``.
-    public static func row(of line: [UInt8]) -> Result<LedgerRow, LedgerLineError> {
-        Result { () throws(LedgerLineError) in try LedgerRow(canonicalLine: line) }
-    }
-
-    /// Checks the next line, which ``row(of:)`` has read. As ``read(line:)``.
-    public mutating func read(_ line: Result<LedgerRow, LedgerLineError>) -> Bool {
+    public mutating func read(_ line: Line) -> Bool {
         guard report.badRow == nil else { return false }
         lineCount += 1
         let row: LedgerRow
         do throws(LedgerLineError) {
-            row = try line.get()
+            row = try line.row.get()
         } catch {
             report.badRow = LedgerReport.BadRow(line: lineCount, seq: nil, fault: .unreadable(error))
             return false
         }
         do throws(LedgerFault) {
-            try check(row)
+            try check(row, of: line)
         } catch {
             report.badRow = LedgerReport.BadRow(line: lineCount, seq: row.seq, fault: error)
             return false
@@ -172,17 +159,17 @@ public struct LedgerVerifier: Sendable {
         return report
     }
 
-    private mutating func check(_ row: LedgerRow) throws(LedgerFault) {
+    private mutating func check(_ row: LedgerRow, of line: Line) throws(LedgerFault) {
         let due = Int64(report.rowCount)
         guard row.seq == due else { throw .sequence(expected: due, found: row.seq) }
-        let hash = LedgerRow.hash(previous: report.head, seq: row.seq, at: row.at, event: row.event)
+        let hash = line.hash(of: row, behind: report.head)
         guard hash == row.hash else { throw .chain(expected: hash, found: row.hash) }
         guard row.at >= at else { throw .timeBackwards(previous: at, found: row.at) }
         switch row.event {
         case .open(let number, let rules, let commitment):
             try open(row, number: number, rules: rules, commitment: commitment)
         case .draw(let entry):
-            try draw(row, entry)
+            try draw(row, entry, of: line)
         case .close(let number, let seed):
             try close(row, number: number, seed: seed)
         case .void(let receipt, _):
@@ -197,7 +184,7 @@ public struct LedgerVerifier: Sendable {
     private mutating func open(
         _ row: LedgerRow, number: UInt32, rules: RoundRules, commitment: Hash
     ) throws(LedgerFault) {
-        if let round, round.isOpen { throw .roundStillOpen(UInt32(clamping: report.rounds.count)) }
+        if isRoundOpen { throw .roundStillOpen(UInt32(clamping: report.rounds.count)) }
         if let activity = report.activity, activity != rules.activity {
             throw .otherActivity(expected: activity, found: rules.activity)
         }
@@ -228,11 +215,13 @@ public struct LedgerVerifier: Sendable {
                     LedgerReport.AwardTotal(id: award.id, prefix: award.prefix, name: award.name))
             }
         }
+        let words = seed.map { RoundWords(seed: $0, activity: rules.activity, round: number) }
         round = RoundState(
             rules: rules,
             awards: rules.awards.map { ActivityAward(id: $0.id, kind: $0.kind, percent: $0.percent, name: "") },
-            indexes: indexes, commitment: commitment, totals: totals,
-            words: seed.map { RoundWords(seed: $0, activity: rules.activity, round: number) })
+            indexes: indexes, commitment: commitment, totals: totals, words: words,
+            areFirstWordsKnown: words != nil && words == seeds.words(of: number))
+        isRoundOpen = true
         remaining = rules.awards.map { $0.number ?? 0 }
         report.activity = rules.activity
         report.rounds.append(
@@ -269,37 +258,35 @@ public struct LedgerVerifier: Sendable {
         return total.winCount - total.voidCount
     }
 
-    private mutating func draw(_ row: LedgerRow, _ entry: DrawEntry) throws(LedgerFault) {
-        guard let current = round, current.isOpen else { throw .noOpenRound }
+    private mutating func draw(_ row: LedgerRow, _ entry: DrawEntry, of line: Line) throws(LedgerFault) {
+        guard let round, isRoundOpen else { throw .noOpenRound }
         let number = UInt32(clamping: report.rounds.count)
         guard entry.round == number else { throw .round(expected: number, found: entry.round) }
-        if let user = entry.user, let salt = entry.salt {
-            guard userHash(user, salt: salt) == entry.userHash else { throw .userHash }
-        }
+        guard line.isUserHash else { throw .userHash }
 
         // The outcome, as far as it can be known.
         var index: Int?
         if let award = entry.award {
-            guard let known = current.indexes[award] else { throw .unknownAward(award) }
+            guard let known = round.indexes[award] else { throw .unknownAward(award) }
             index = known
         }
-        try checkOutcome(index, entry, in: current)
+        try checkOutcome(index, entry, in: round, firstWords: round.areFirstWordsKnown ? line.firstWords : nil)
 
         // What is left.
         var expected: Int? = 0
         if let index {
-            expected = current.awards[index].kind == .DI_BAO ? nil : remaining[index] - 1
+            expected = round.awards[index].kind == .DI_BAO ? nil : remaining[index] - 1
         }
-        let isDiBaoZero = index.map { current.awards[$0].kind == .DI_BAO } == true && entry.remaining == 0
+        let isDiBaoZero = index.map { round.awards[$0].kind == .DI_BAO } == true && entry.remaining == 0
         guard entry.remaining == expected || isDiBaoZero else {
             throw .remaining(expected: expected, found: entry.remaining)
         }
 
         // The user.
         guard entry.attempt > 0 else { throw .attempt(expected: 1, found: 0) }
-        if let user = entry.user {
+        if let user = line.user {
             try Self.checkUser(
-                &users[user], row: row, entry: entry, rules: current.rules, hiddenUserCount: report.hiddenUserCount)
+                &users[user], row: row, entry: entry, rules: round.rules, hiddenUserCount: report.hiddenUserCount)
         } else {
             report.hiddenUserCount += 1
         }
@@ -307,7 +294,7 @@ public struct LedgerVerifier: Sendable {
         let roundIndex = report.rounds.count - 1
         report.drawCount += 1
         report.rounds[roundIndex].drawCount += 1
-        if current.words != nil, entry.user != nil {
+        if round.words != nil, entry.user != nil {
             report.recomputedCount += 1
             report.rounds[roundIndex].recomputedCount += 1
         }
@@ -317,20 +304,22 @@ public struct LedgerVerifier: Sendable {
         }
         if let expected { remaining[index] = expected }
         report.rounds[roundIndex].winCount += 1
-        report.awards[current.totals[index]].winCount += 1
-        wins[row.seq] = Win(award: award, user: entry.user)
+        report.awards[round.totals[index]].winCount += 1
+        wins.append(Win(seq: row.seq, award: award, user: line.user))
     }
 
     /// - Parameter index: The position of the row's award; nil for a miss.
     private func checkOutcome(
-        _ index: Int?, _ entry: DrawEntry, in round: RoundState
+        _ index: Int?, _ entry: DrawEntry, in round: RoundState, firstWords: FirstWords?
     ) throws(LedgerFault) {
         if let index, round.awards[index].kind != .DI_BAO, remaining[index] <= 0 {
             throw .outOfStock(round.awards[index].id)
         }
         if let roundWords = round.words, let user = entry.user {
-            var words = roundWords.words(of: user, attempt: entry.attempt)
-            let result = decideDraw(awards: round.awards, remaining: remaining) { words.word(at: $0) }
+            lazy var words = roundWords.words(of: user, attempt: entry.attempt)
+            let result = decideDraw(awards: round.awards, remaining: remaining) {
+                firstWords?.word(at: $0) ?? words.word(at: $0)
+            }
             let expected: AwardID? =
                 switch result {
                 case .won(let index): round.awards[index].id
@@ -382,11 +371,11 @@ public struct LedgerVerifier: Sendable {
     }
 
     private mutating func close(_ row: LedgerRow, number: UInt32, seed: RoundSeed) throws(LedgerFault) {
-        guard let current = round, current.isOpen else { throw .noOpenRound }
+        guard let round, isRoundOpen else { throw .noOpenRound }
         let due = UInt32(clamping: report.rounds.count)
         guard number == due else { throw .round(expected: due, found: number) }
-        guard current.rules.commitment(round: number, seed: seed) == current.commitment else { throw .commitment }
-        round?.isOpen = false
+        guard round.rules.commitment(round: number, seed: seed) == round.commitment else { throw .commitment }
+        isRoundOpen = false
         report.rounds[report.rounds.count - 1].closedAt = row.at
     }
 
@@ -394,12 +383,14 @@ public struct LedgerVerifier: Sendable {
         guard let activity = report.activity, receipt.activity == activity else {
             throw .voidOfOtherActivity(receipt)
         }
-        guard let win = wins.removeValue(forKey: receipt.seq) else {
-            throw voidedSeqs.contains(receipt.seq) ? .voidedTwice(receipt) : .voidOfNoWin(receipt)
+        let place = wins.partitioningIndex { $0.seq >= receipt.seq }
+        guard place < wins.count, case let win = wins[place], win.seq == receipt.seq else {
+            throw .voidOfNoWin(receipt)
         }
-        voidedSeqs.insert(receipt.seq)
+        guard !win.isVoided else { throw .voidedTwice(receipt) }
+        wins[place].isVoided = true
         // One copy is available again, after a close too: the next opening's numbers include it.
-        if let current = round, let index = current.indexes[win.award], current.awards[index].kind != .DI_BAO {
+        if let round, let index = round.indexes[win.award], round.awards[index].kind != .DI_BAO {
             remaining[index] += 1
         }
         if let user = win.user {

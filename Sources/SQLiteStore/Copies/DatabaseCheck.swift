@@ -132,7 +132,9 @@ struct DatabaseCheck {
                 arguments: [id.text, next, Self.pageSize])
             guard let last = rows.last else { break }
             for row in rows {
-                guard verifier.read(line: try ledgerRow(row).canonicalLine) else { return verifier.finish() }
+                guard verifier.read(verifier.reader.line(try ledgerRow(row).canonicalLine)) else {
+                    return verifier.finish()
+                }
             }
             let seq: Int64 = last["seq"]
             guard seq < .max else { break }

@@ -1,6 +1,6 @@
 internal import ArgumentParser
-internal import AsyncAlgorithms
 internal import Basics
+internal import DequeModule
 internal import Foundation
 internal import Lottery
 internal import OperatorSettings
@@ -25,58 +25,42 @@ struct VerifySubcommand: AsyncParsableCommand {
             claim = parsed
         }
         var seeds = LedgerSeeds()
-        try await Self.forEachLine(of: file) { line in
-            seeds.read(line: line)
+        try await Self.forEachSlice(of: file) { slice, _ in
+            seeds.read(slice: slice)
             return true
         }
-        let report = try await verify(LedgerVerifier(seeds: seeds, head: claim))
+        let report = try await report(seeds, claim)
         print(VerificationReport.text(report))
         if !report.holds { throw ExitCode.failure }
     }
 
-    /// Rows that were read ahead, and how much of the file that was, 0…1.
-    private struct Slice: Sendable {
-        var rows: [Result<LedgerRow, LedgerLineError>]
-        var share: Double
-    }
-
-    /// Understanding the lines takes about as long as checking what they say, so one runs a little ahead of the other.
-    private func verify(_ verifier: LedgerVerifier) async throws -> LedgerReport {
-        let file = file
-        let slices = AsyncChannel<Slice>()
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                defer { slices.finish() }
-                var rows: [Result<LedgerRow, LedgerLineError>] = []
-                try await Self.forEachLine(of: file) { line in
-                    let row = LedgerVerifier.row(of: line)
-                    rows.append(row)
-                    // Behind a line that cannot be read nothing counts.
-                    return if case .success = row { true } else { false }
-                } afterPiece: { share in
-                    await slices.send(Slice(rows: rows, share: share))
-                    rows = []
-                    return !Task.isCancelled
-                }
-            }
-            var verifier = verifier
-            let progress = Progress()
-            for await slice in slices {
-                progress.show(slice.share)
-                if !slice.rows.allSatisfy({ verifier.read($0) }) { break }
-            }
-            progress.clear()
-            group.cancelAll()
-            try await group.waitForAll()
-            return verifier.finish()
+    /// Reading the lines and hashing them is most of the work, and needs no verifier: every core takes a slice of the
+    /// file. What the lines say is checked here, in their order.
+    private func report(_ seeds: LedgerSeeds, _ claim: HeadClaim?) async throws -> LedgerReport {
+        var verifier = LedgerVerifier(seeds: seeds, head: claim)
+        let reader = verifier.reader
+        let processorCount = ProcessInfo.processInfo.activeProcessorCount
+        var slices: Deque<Task<[LedgerVerifier.Line], Never>> = []
+        let progress = Progress()
+        defer { progress.clear() }
+        try await Self.forEachSlice(of: file) { slice, share in
+            progress.show(share)
+            // Not a group's: their order is that of the file. Each ends by itself, also when nobody waits for it.
+            slices.append(Task { reader.lines(of: slice) })
+            guard slices.count > processorCount, let first = slices.popFirst() else { return true }
+            return await first.value.allSatisfy { verifier.read($0) }
         }
+        // Behind a bad line these are passed over.
+        for slice in slices {
+            for line in await slice.value { _ = verifier.read(line) }
+        }
+        return verifier.finish()
     }
 
-    /// Reads the file in pieces; `body` gets each line, and `afterPiece` how much of the file was read, 0…1. Either
-    /// returns false to hear no more.
-    private static func forEachLine(
-        of file: String, _ body: ([UInt8]) -> Bool, afterPiece: (Double) async -> Bool = { _ in true }
-    ) async throws {
+    /// Reads the file slice by slice.
+    ///
+    /// - Parameter body: Gets whole lines and how much of the file was read, 0…1; returns false to hear no more.
+    private static func forEachSlice(of file: String, _ body: ([UInt8], Double) async -> Bool) async throws {
         let handle: FileHandle
         do throws(RegularFile.Fault) {
             handle = try RegularFile.open(file)
@@ -85,22 +69,13 @@ struct VerifySubcommand: AsyncParsableCommand {
         }
         defer { try? handle.close() }
         let size = Double((try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int) ?? 1)
-        var splitter = LedgerLineSplitter()
+        var slicer = LedgerSlicer()
         var readCount = 0
-        var goesOn = true
-        while goesOn, let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty {
+        while let piece = try handle.read(upToCount: 1 << 16), !piece.isEmpty {
             readCount += piece.count
-            splitter.read(piece) { line in
-                goesOn = body(line)
-                return goesOn
-            }
-            let isWanted = await afterPiece(Double(readCount) / max(1, size))
-            goesOn = goesOn && isWanted
+            guard await body(slicer.read(piece), Double(readCount) / max(1, size)) else { return }
         }
-        if goesOn, let last = splitter.finish() {
-            _ = body(last)
-            _ = await afterPiece(1)
-        }
+        _ = await body(slicer.finish(), 1)
     }
 
     /// A percentage on a terminal, for files that take more than a second.
