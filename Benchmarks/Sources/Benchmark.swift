@@ -59,15 +59,7 @@ struct BenchmarkSettings: Sendable {
             references.append(other)
             print("\(title), run \(run): \(value.short), reference \(other.short)")
         }
-        return Comparison(
-            value: middle(values), reference: middle(references), ratio: middle(zip(values, references).map { $0 / $1 })
-        )
-    }
-
-    private func middle(_ values: [Double]) -> Double {
-        let sorted = values.sorted()
-        let middle = sorted.count / 2
-        return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
+        return Comparison(values, references)
     }
 }
 
@@ -77,6 +69,21 @@ struct Comparison {
     let reference: Double
     /// Of the runs' own ratios.
     let ratio: Double
+
+    /// - Parameters:
+    ///   - values: One a run, at least one.
+    ///   - references: As many, of the same runs.
+    init(_ values: [Double], _ references: [Double]) {
+        value = middle(values)
+        reference = middle(references)
+        ratio = middle(zip(values, references).map { $0 / $1 })
+    }
+}
+
+private func middle(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    let middle = sorted.count / 2
+    return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
 }
 
 /// What something returns, and the seconds it takes.

@@ -16,7 +16,7 @@ struct ConsoleBenchmark: Benchmark {
                 try await linesPerSecond(settings.program, lineCount, folder: settings.folder, seed: seed)
             },
             reference: { seed in
-                try await draws.drawsPerSecond(lineCount, folder: settings.folder, seed: seed)
+                try await draws.rate(lineCount, folder: settings.folder, seed: seed).written
             })
         return [
             Figure(

@@ -20,7 +20,9 @@ struct GrowthBenchmark: Benchmark {
         print("a file with \(file.description) took \(seconds.short) s to make and has \(try file.mebibytes) MiB")
 
         let starts = try await starts(of: file, settings)
-        return starts + [try await draws(in: file, settings)]
+        return starts + [
+            try await draws(in: file, settings), try await plainDraws(userCount: file.userCount, settings),
+        ]
     }
 
     private func draws(in file: GrownFile, _ settings: BenchmarkSettings) async throws -> Figure {
@@ -31,12 +33,27 @@ struct GrowthBenchmark: Benchmark {
         let comparison = try await settings.compare(
             title,
             ours: { seed in
-                let value = try await DrawBenchmark.drawsPerSecond(drawCount, Self.atOnce, path: file.path, seed: seed)
+                let rate = try await DrawBenchmark.rate(drawCount, Self.atOnce, path: file.path, seed: seed)
                 drawn += drawCount
                 try await BenchActivity.check(file.path, drawCount: drawn)
-                return value
-            }, reference: { try await empty.drawsPerSecond(drawCount, folder: settings.folder, seed: $0) })
+                return rate.written
+            }, reference: { try await empty.rate(drawCount, folder: settings.folder, seed: $0).written })
         return Figure(title, comparison, "draws/s", reference: "the same on an empty file", goal: .ratioAtLeast(0.7))
+    }
+
+    /// How much slower the program to beat becomes: what random places in large trees cost by themselves.
+    private func plainDraws(userCount: Int, _ settings: BenchmarkSettings) async throws -> Figure {
+        let drawCount = settings.scaled(100_000)
+        let plain = PlainProgram(path: settings.plainProgram)
+        let title = "plain C program, \(Self.atOnce) a commit, \(userCount) users before them"
+        func drawsPerSecond(others: Int, seed: UInt64) throws -> Double {
+            try plain.drawsPerSecond(
+                draws: drawCount, perCommit: Self.atOnce, others: others, folder: settings.folder, seed: seed)
+        }
+        let comparison = try await settings.compare(
+            title, ours: { seed in try drawsPerSecond(others: userCount, seed: seed) },
+            reference: { seed in try drawsPerSecond(others: 0, seed: seed) })
+        return Figure(title, comparison, "draws/s", reference: "the same on an empty file")
     }
 
     /// How long `hongbao serve` takes from its start to its first answer that it is ready, and what it holds then.

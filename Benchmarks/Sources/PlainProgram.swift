@@ -12,7 +12,10 @@ struct PlainProgram {
         }
     }
 
-    func drawsPerSecond(draws: Int, perCommit: Int, folder: String, seed: UInt64) throws -> Double {
+    /// - Parameter others: Users who have drawn before the clock starts.
+    func drawsPerSecond(
+        draws: Int, perCommit: Int, others: Int = 0, folder: String, seed: UInt64
+    ) throws -> Double {
         let database = folder + "/plain.db"
         BenchActivity.removeDatabase(database)
         defer { BenchActivity.removeDatabase(database) }
@@ -20,6 +23,7 @@ struct PlainProgram {
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = [
             "--draws", "\(draws)", "--per-commit", "\(perCommit)", "--database", database, "--seed", "\(seed)",
+            "--others", "\(others)",
         ]
         let output = Pipe()
         process.standardOutput = output

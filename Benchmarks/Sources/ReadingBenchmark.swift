@@ -62,10 +62,8 @@ struct ReadingBenchmark: Benchmark {
                 }
                 figures.append(
                     Figure(
-                        title,
-                        Comparison(
-                            value: microseconds, reference: drawMicroseconds, ratio: microseconds / drawMicroseconds),
-                        "µs", reference: "a draw of those before", goal: .ratioAtMost(10)))
+                        title, Comparison([microseconds], [drawMicroseconds]), "µs",
+                        reference: "a draw of those before", goal: .ratioAtMost(10)))
             }
             service.shutDown()
             try await group.waitForAll()

@@ -20,7 +20,7 @@ struct RedisBenchmark: Benchmark {
                 title,
                 try await settings.compare(
                     title,
-                    ours: { try await inProcess.drawsPerSecond(drawCount, folder: settings.folder, seed: $0) },
+                    ours: { try await inProcess.rate(drawCount, folder: settings.folder, seed: $0).written },
                     reference: { try await redis.perSecond(folder: settings.folder, seed: $0) }),
                 "draws/s", reference: Self.reference, goal: .ratioAtLeast(1.1)),
             Figure(

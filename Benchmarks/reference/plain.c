@@ -9,7 +9,9 @@
 //
 // The bindings are written before the clock starts. The clock runs from the first transaction to the last commit and
 // so holds every checkpoint but the last. Afterwards the file is opened again and the draws in it are counted. More draws
-// are slower draws, since the indexes grow: compare only runs of the same --draws, on the same disk, in turns.
+// are slower draws, since the indexes grow: compare only runs of the same --draws, on the same disk, in turns. With
+// --others, as many users are bound, in and winners before the clock starts; their ids are spread evenly over a
+// part of the new ones' range.
 
 #include <errno.h>
 #include <inttypes.h>
@@ -119,7 +121,7 @@ static void format_now(char text[32]) {
     snprintf(text + length, 32 - length, ".%03d", (int)(now.tv_nsec / 1000000));
 }
 
-static void seed_file(sqlite3 *db, int64_t users, uint64_t seed) {
+static void seed_file(sqlite3 *db, int64_t users, int64_t copies, uint64_t seed) {
     char user[32], game_id[32];
     uint64_t state = seed;
     execute(db, schema);
@@ -129,7 +131,7 @@ static void seed_file(sqlite3 *db, int64_t users, uint64_t seed) {
         bind_integer(db, award, 1, index + 1);
         bind_text(db, award, 2, activity);
         bind_text(db, award, 3, award_names[index]);
-        bind_integer(db, award, 4, users);
+        bind_integer(db, award, 4, copies);
         run(db, award);
     }
     sqlite3_stmt *binding = prepare(db, "INSERT INTO bot_activity_user VALUES (?1, ?2)");
@@ -143,6 +145,25 @@ static void seed_file(sqlite3 *db, int64_t users, uint64_t seed) {
     check(db, sqlite3_finalize(award), "finalize");
     check(db, sqlite3_finalize(binding), "finalize");
     execute(db, "COMMIT");
+    execute(db, "PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+/// Users who have drawn already, in key order: that fills the indexes quickly, and it is the new ones who are timed.
+static void add_others(sqlite3 *db, int64_t others) {
+    char sql[1024];
+    snprintf(sql, sizeof sql,
+             "BEGIN; CREATE TEMP TABLE other AS WITH RECURSIVE numbers (n) AS"
+             " (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < %" PRId64 ")"
+             " SELECT 'qq:' || (1000000000000000000 + n * %" PRId64 ") AS id, '2027-02-05 20:00:00.000' AS at FROM numbers;"
+             "INSERT INTO bot_activity_user SELECT id, 'player' FROM other;"
+             "INSERT INTO bot_user_award (user_id, activity_id, activity_award_id, award_name, bind_id, created_at)"
+             " SELECT id, '%s', 1, '%s', 'player', at FROM other;"
+             "INSERT INTO redpacket_activity_participants (user_id, session_id, join_time, last_heartbeat)"
+             " SELECT id, id, at, at FROM other;"
+             "UPDATE bot_activity_award SET remaining = remaining - %" PRId64 " WHERE id = 1;"
+             "DROP TABLE other; COMMIT",
+             others, INT64_C(8000000000000000000) / others, activity, award_names[0], others);
+    execute(db, sql);
     execute(db, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
@@ -222,8 +243,8 @@ static void verify(const char *path, int64_t draws) {
 }
 
 static _Noreturn void usage(void) {
-    fprintf(stderr, "usage: plain --draws N --per-commit K --database PATH --seed S [--seconds T]\n"
-                    "PATH must not exist yet; at most N draws, at most T seconds.\n");
+    fprintf(stderr, "usage: plain --draws N --per-commit K --database PATH --seed S [--seconds T] [--others M]\n"
+                    "PATH must not exist yet; at most N draws, at most T seconds, M users before them.\n");
     exit(64);
 }
 
@@ -236,7 +257,7 @@ static uint64_t number(const char *text) {
 }
 
 int main(int argc, char **argv) {
-    int64_t draws = 0, per_commit = 0;
+    int64_t draws = 0, per_commit = 0, others = 0;
     uint64_t seed = 0;
     double limit = 0, elapsed = 0;
     const char *path = NULL;
@@ -245,6 +266,7 @@ int main(int argc, char **argv) {
         const char *name = argv[index], *value = argv[index + 1];
         if (!strcmp(name, "--draws")) draws = (int64_t)number(value);
         else if (!strcmp(name, "--per-commit")) per_commit = (int64_t)number(value);
+        else if (!strcmp(name, "--others")) others = (int64_t)number(value);
         else if (!strcmp(name, "--seed")) seed = number(value);
         else if (!strcmp(name, "--seconds")) limit = (double)number(value);
         else if (!strcmp(name, "--database")) path = value;
@@ -264,10 +286,11 @@ int main(int argc, char **argv) {
     require(db, "PRAGMA cache_size", -131072);
     require(db, "PRAGMA wal_autocheckpoint", 16000);
 
-    seed_file(db, draws, seed);
+    seed_file(db, draws, draws + others, seed);
+    if (others > 0) add_others(db, others);
     int64_t done = draw_all(db, draws, per_commit, limit, seed, &elapsed);
     check(db, sqlite3_close(db), "close");
-    verify(path, done);
+    verify(path, others + done);
 
     printf("{\"draws\":%" PRId64 ",\"seconds\":%.6f,\"draws_per_second\":%.0f,\"draws_per_commit\":%" PRId64 "}\n",
            done, elapsed, (double)done / elapsed, per_commit);
