@@ -3,6 +3,9 @@
 
 CONFIGURATION ?= debug
 SWIFT_FLAGS ?=
+# A release needs no Swift where it runs. Apple's systems have its libraries, and a Swift of a distribution may lack the
+# static ones: RELEASE_FLAGS= links as usual.
+RELEASE_FLAGS ?= $(if $(filter Linux,$(shell uname)),--static-swift-stdlib)
 BENCH_FLAGS ?=
 # What is published was measured with release; a tiny run in CI uses what is built already.
 BENCH_CONFIGURATION ?= release
@@ -12,6 +15,8 @@ COUNT ?= 100000
 TARGET ?= commands platforms json activities ledgers configuration
 SWIFT_SOURCES = $(wildcard Package.swift Sources Tests Resources Torture \
     Benchmarks/Sources Fuzz/Package.swift Fuzz/Sources)
+
+flags-for = $(if $(filter release,$1),$(RELEASE_FLAGS)) $(SWIFT_FLAGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test interop lint format bench bench-peers crash images torture fuzz sanitize-thread sanitize-address deps
@@ -25,7 +30,7 @@ test: TEST_OUTPUT = $(CURDIR)/.build/test-output
 test: KEEPING = set -o pipefail; SWIFT_DETERMINISTIC_HASHING=1 HONGBAO_TEST_OUTPUT='$(TEST_OUTPUT)'
 
 run: deps ## build, then talk to a sample activity on the terminal
-	swift build -c $(CONFIGURATION) $(SWIFT_FLAGS) --product hongbao </dev/null
+	swift build -c $(CONFIGURATION) $(call flags-for,$(CONFIGURATION)) --product hongbao </dev/null
 	@.build/$(CONFIGURATION)/hongbao chat --demo
 
 test: deps ## run every test, then look for secrets in all that was put out
@@ -53,8 +58,8 @@ bench bench-peers: BUILD = .build/$(BENCH_CONFIGURATION)
 define build-benchmarks
 	@mkdir -p .build/bench
 	$(CC) -O2 -Wall -Wextra -o .build/bench/plain Benchmarks/reference/plain.c -lsqlite3
-	swift build -c $(BENCH_CONFIGURATION) $(SWIFT_FLAGS) --product hongbao </dev/null
-	swift build -c $(BENCH_CONFIGURATION) $(SWIFT_FLAGS) --product hongbao-bench </dev/null
+	swift build -c $(BENCH_CONFIGURATION) $(call flags-for,$(BENCH_CONFIGURATION)) --product hongbao </dev/null
+	swift build -c $(BENCH_CONFIGURATION) $(call flags-for,$(BENCH_CONFIGURATION)) --product hongbao-bench </dev/null
 endef
 
 bench: deps ## measure how fast everything is, most of it beside a reference; BENCH_FLAGS="--only draws-256", or --tiny
@@ -84,7 +89,7 @@ images: deps ## look at COUNT databases as a crash may leave them, or again at I
 	    swift test $(SWIFT_FLAGS) --filter CrashImageTests
 
 torture: deps ## simulate events with faults for SECONDS_TO_RUN, or the one of SEED; no promise may break
-	swift build -c $(CONFIGURATION) $(SWIFT_FLAGS) --product hongbao-torture </dev/null
+	swift build -c $(CONFIGURATION) $(call flags-for,$(CONFIGURATION)) --product hongbao-torture </dev/null
 	@# Sets are walked in the same order every time, so that a seed repeats.
 	@SWIFT_DETERMINISTIC_HASHING=1 .build/$(CONFIGURATION)/hongbao-torture --seconds $(SECONDS_TO_RUN) \
 	    $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) $(if $(MUTATION),--mutation $(MUTATION))
