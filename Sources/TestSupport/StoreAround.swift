@@ -1,6 +1,7 @@
 public import Activities
 public import Basics
 public import Lottery
+internal import NIOConcurrencyHelpers
 public import SQLiteStore
 
 /// A store that does as another one does, but for what it writes out itself.
@@ -52,19 +53,32 @@ extension StoreAround {
     public func close() async throws { try await store.close() }
 }
 
-/// A store on a slow disk: each commit takes a while.
-public struct SlowStore: StoreAround {
+/// A store on a slow disk: each commit takes a while, or does not end as long as the disk hangs.
+public final class SlowStore: StoreAround {
     public let store: SQLiteStore
     private let pause: Duration
+    private let state = NIOLockedValueBox((isHanging: false, commitCount: 0))
 
-    public init(_ store: SQLiteStore, pause: Duration) {
+    public init(_ store: SQLiteStore, pause: Duration = .zero) {
         self.store = store
         self.pause = pause
     }
 
+    /// How many commits have ended that had something to write: what waiting is counted in, where a busy machine's seconds say
+    /// nothing.
+    public var commitCount: Int { state.withLockedValue { $0.commitCount } }
+
+    /// No commit ends from here on, until ``recover()``.
+    public func hang() { state.withLockedValue { $0.isHanging = true } }
+
+    public func recover() { state.withLockedValue { $0.isHanging = false } }
+
     public func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws {
         try await store.write(changes, next: next)
         // A look at the clock finds nothing to write, and waits for no disk.
-        if !changes.isEmpty, pause > .zero { try await Task.sleep(for: pause) }
+        if changes.isEmpty { return }
+        if pause > .zero { try await Task.sleep(for: pause) }
+        while state.withLockedValue({ $0.isHanging }) { try await Task.sleep(for: .milliseconds(2)) }
+        state.withLockedValue { $0.commitCount += 1 }
     }
 }

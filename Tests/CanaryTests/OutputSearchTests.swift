@@ -65,7 +65,7 @@ struct OutputSearchTests {
         }
         for (file, word) in [
             ("loggers.log", "webhook"), ("programs.log", "http://"), ("tests-1.log", "passed after"),
-            ("tests-2.log", "passed after"),
+            ("tests-2.log", "passed after"), ("tests-3.log", "passed after"),
         ] {
             let text = try String(decoding: Data(contentsOf: folder.appending(path: file)), as: UTF8.self)
             #expect(text.count > 20_000 && text.contains(word), "\(file) was not kept")

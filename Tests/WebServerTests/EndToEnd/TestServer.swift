@@ -20,6 +20,8 @@ struct TestServer: Sendable {
     let port: Int
     let service: ActivityService
     let store: SQLiteStore
+    /// What is between the service and `store`.
+    let disk: SlowStore
     let clock: ManualClock
     let registry: PrometheusRegistry
     let client: HTTPClient
@@ -38,23 +40,22 @@ struct TestServer: Sendable {
     /// - Parameters:
     ///   - path: Nil: in memory.
     ///   - limits: What the service lets wait and takes together.
-    ///   - commitPause: What a slow disk takes for each batch.
     ///   - isOpen: Whether `activity` is imported and opened first, unless it is there already.
     static func run<Value: Sendable>(
         _ endpoints: [Endpoint] = [], path: String? = nil, clock: ManualClock = ManualClock(), isOpen: Bool = true,
         admins: Set<UserID> = [], activity: Activity = TestServer.activity,
-        limits: ActivityService.Limits = ActivityService.Limits(), commitPause: Duration = .zero,
-        logger: Logger? = nil,
+        limits: ActivityService.Limits = ActivityService.Limits(), logger: Logger? = nil,
         configure: (inout WebServerConfiguration) -> Void = { _ in },
         _ body: (TestServer) async throws -> Value
     ) async throws -> Value {
         let logger = logger ?? Canary.logger()
         let store = try path.map { try SQLiteStore(path: $0) } ?? SQLiteStore()
+        let disk = SlowStore(store)
         let registry = PrometheusRegistry(help: ServerMetrics.help)
         let metrics = ServerMetrics(platforms: Set(endpoints.map(\.platform)), factory: registry)
         let teller = NIOLockedValueBox<WebServer?>(nil)
         let service = ActivityService(
-            store: SlowStore(store, pause: commitPause), stored: try await store.load(),
+            store: disk, stored: try await store.load(),
             library: MemoryLibrary(["spring.yaml": activity]),
             limits: limits, clock: clock.read, entropy: SeededGenerator(seed: 1), logger: logger,
             onNotice: { notice in teller.withLockedValue { $0 }?.tell(notice) }, onBatch: { metrics.note($0) })
@@ -76,8 +77,8 @@ struct TestServer: Sendable {
         let result = try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             let test = TestServer(
-                port: await server.port, service: service, store: store, clock: clock, registry: registry,
-                client: .shared, webServer: server, group: group)
+                port: await server.port, service: service, store: store, disk: disk, clock: clock,
+                registry: registry, client: .shared, webServer: server, group: group)
             do {
                 if isOpen { try await test.open() }
                 let result = try await body(test)

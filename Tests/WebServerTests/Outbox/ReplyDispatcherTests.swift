@@ -347,7 +347,8 @@ struct ReplyDispatcherTests {
         let clock = ManualClock()
         try await withTemporaryDatabase { path in
             let answer: @Sendable (PeerRequest, Int) async -> PeerResponse? = { _, _ in
-                try? await Task.sleep(for: .seconds(2))
+                // Well within what a stop waits for calls, also where threads are scarce.
+                try? await Task.sleep(for: .milliseconds(500))
                 return nil
             }
             try await OutboxScene.run(SatoriPeer(), path: path, clock: clock, answer: answer) { scene async throws in
