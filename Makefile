@@ -24,12 +24,15 @@ flags-for = $(if $(filter release,$1),$(RELEASE_FLAGS)) $(SWIFT_FLAGS)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-# A failure must not hide behind `tee`, nor in a long log. Tables are walked in the same order every time, so that
-# HONGBAO_SEED repeats.
+# Runs the tests that $2 names and keeps their log as $1. A failure must not hide behind `tee`, nor in a long log. Tables
+# are walked in the same order every time, so that HONGBAO_SEED repeats.
 test: SHELL = /bin/bash
 test: TEST_OUTPUT = $(CURDIR)/.build/test-output
-test: KEEPING = set -o pipefail; SWIFT_DETERMINISTIC_HASHING=1 HONGBAO_TEST_OUTPUT='$(TEST_OUTPUT)'
-keep-in = 2>&1 | tee '$1' || { grep '^✘' '$1' | tail -n 100 >&2; exit 1; }
+define run-tests
+	set -o pipefail; SWIFT_DETERMINISTIC_HASHING=1 HONGBAO_TEST_OUTPUT='$(TEST_OUTPUT)' \
+	    swift test $(SWIFT_FLAGS) $2 2>&1 | tee '$(TEST_OUTPUT)/$1.log' \
+	    || { grep '^✘' '$(TEST_OUTPUT)/$1.log' | tail -n 100 >&2; exit 1; }
+endef
 
 run: deps ## build, then talk to a sample activity on the terminal
 	swift build -c $(CONFIGURATION) $(call flags-for,$(CONFIGURATION)) --product hongbao </dev/null
@@ -39,9 +42,9 @@ test: deps ## run every test, then look for secrets in all that was put out
 	@rm -rf '$(TEST_OUTPUT)'; mkdir -p '$(TEST_OUTPUT)'
 	@# Those that compute for seconds hold up those that wait for a network, and these those that block their threads
 	@# until a process ends: each kind for itself.
-	$(KEEPING) swift test $(SWIFT_FLAGS) --skip '^(WebServer|hongbao)Tests' $(call keep-in,$(TEST_OUTPUT)/tests-1.log)
-	$(KEEPING) swift test $(SWIFT_FLAGS) --skip-build --filter '^WebServerTests' $(call keep-in,$(TEST_OUTPUT)/tests-2.log)
-	$(KEEPING) swift test $(SWIFT_FLAGS) --skip-build --filter '^hongbaoTests' $(call keep-in,$(TEST_OUTPUT)/tests-3.log)
+	$(call run-tests,tests-1,--skip '^(WebServer|hongbao)Tests')
+	$(call run-tests,tests-2,--skip-build --filter '^WebServerTests')
+	$(call run-tests,tests-3,--skip-build --filter '^hongbaoTests')
 	@# And nothing that anybody put out holds a secret.
 	HONGBAO_SEARCHED_OUTPUT='$(TEST_OUTPUT)' swift test $(SWIFT_FLAGS) --skip-build --filter OutputSearchTests
 

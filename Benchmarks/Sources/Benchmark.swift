@@ -69,6 +69,8 @@ struct Comparison {
     let reference: Double
     /// Of the runs' own ratios.
     let ratio: Double
+    /// One a run, to compare something else of the same runs with.
+    let references: [Double]
 
     /// - Parameters:
     ///   - values: One a run, at least one.
@@ -77,6 +79,7 @@ struct Comparison {
         value = middle(values)
         reference = middle(references)
         ratio = middle(zip(values, references).map { $0 / $1 })
+        self.references = references
     }
 }
 

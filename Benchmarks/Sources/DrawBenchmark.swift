@@ -18,7 +18,6 @@ struct DrawBenchmark: Benchmark {
         let title = userCount == 1 ? "draws, one user at a time" : "draws, \(userCount) users at once"
         let plain = PlainProgram(path: settings.plainProgram)
         var answered: [Double] = []
-        var references: [Double] = []
         let comparison = try await settings.compare(
             title,
             ours: { seed in
@@ -27,16 +26,15 @@ struct DrawBenchmark: Benchmark {
                 return rate.written
             },
             reference: { seed in
-                let rate = try plain.drawsPerSecond(
+                try plain.drawsPerSecond(
                     draws: drawCount, perCommit: userCount, folder: settings.folder, seed: seed)
-                references.append(rate)
-                return rate
             })
         let reference = "plain C program, \(userCount) a commit"
         return [
             Figure(title, comparison, "draws/s", reference: reference, goal: goal),
             Figure(
-                "\(title), until the last answer", Comparison(answered, references), "draws/s", reference: reference),
+                "\(title), until the last answer", Comparison(answered, comparison.references), "draws/s",
+                reference: reference),
         ]
     }
 

@@ -6,7 +6,9 @@ public import SQLiteStore
 
 /// A store that does as another one does, but for what it writes out itself.
 public protocol StoreAround: Store {
-    var store: SQLiteStore { get }
+    associatedtype Inner: Store
+
+    var store: Inner { get }
 }
 
 extension StoreAround {

@@ -28,17 +28,10 @@ struct PendingRepliesTests {
         }
     }
 
-    /// Takes its time to hand out what is pending, and to write.
+    /// Takes its time to hand out what is pending.
     private struct LateStore: StoreAround {
-        let store: SQLiteStore
+        let store: SlowStore
         let pause: Duration
-        /// Whether what is written stays on its way.
-        let isHeld = NIOLockedValueBox(false)
-
-        func write(_ changes: Changes, next: @escaping @Sendable () -> FactRequest?) async throws {
-            try await store.write(changes, next: next)
-            while isHeld.withLockedValue({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
-        }
 
         func pendingReplies(through endpoint: String, limit: Int) async throws -> [ProcessedMessage] {
             let found = try await store.pendingReplies(through: endpoint, limit: limit)
@@ -53,7 +46,7 @@ struct PendingRepliesTests {
         let recorder: Recorder
         /// Of the endpoint `f`.
         let other: Recorder
-        let store: LateStore
+        let disk: SlowStore
         let clock: ManualClock
 
         /// Decides a message, as the gateway does.
@@ -85,7 +78,8 @@ struct PendingRepliesTests {
         pause: Duration = .zero, _ body: (Scene, _ start: @Sendable () -> Void) async throws -> Void
     ) async throws {
         let clock = ManualClock()
-        let store = LateStore(store: try SQLiteStore(), pause: pause)
+        let disk = SlowStore(try SQLiteStore())
+        let store = LateStore(store: disk, pause: pause)
         let logger = Canary.logger()
         let service = ActivityService(
             store: store, stored: try await store.load(), library: MemoryLibrary(), clock: clock.read,
@@ -106,7 +100,7 @@ struct PendingRepliesTests {
             }
             try await body(
                 Scene(
-                    service: service, dispatcher: dispatcher, recorder: recorder, other: other, store: store,
+                    service: service, dispatcher: dispatcher, recorder: recorder, other: other, disk: disk,
                     clock: clock),
                 { starter.yield() })
             await second.triggerGracefulShutdown()
@@ -173,7 +167,7 @@ struct PendingRepliesTests {
             try await Task.sleep(for: .milliseconds(100))
             #expect(dispatcher.isSending(first))
 
-            scene.store.isHeld.withLockedValue { $0 = true }
+            scene.disk.hang()
             scene.clock.advance(seconds: 25)
             tellSecond()
             #expect(await eventually { scene.recorder.said == ["甲1", "甲2"] && !scene.service.hasWrittenNotes })
@@ -183,7 +177,7 @@ struct PendingRepliesTests {
             // The store would call it pending.
             #expect(dispatcher.isSending(second))
 
-            scene.store.isHeld.withLockedValue { $0 = false }
+            scene.disk.recover()
             #expect(await eventually { scene.service.hasWrittenNotes })
             scene.clock.advance(seconds: 90)
             dispatcher.ring()
